@@ -1,1 +1,44 @@
-//! Kernel of firstspike.
+//! Kernel of firstspike: networks of populations and projections, neurons, and the engines that run them.
+//!
+//! A [`Network`] is a list of [`Population`]s in topological order. What a population hands on is a [`Signal`]: a list
+//! of spikes where its neurons spike, one value per neuron where they do not (the original network, readouts).
+//! The same network runs under two engines: [`Engine::Event`] delivers spike by spike in time order and is the
+//! definition; [`Engine::Layered`] computes a layer's window at once and must give the same.
+//!
+//! Layout: activations are `[height][width][channel]`, a neuron's index is `pixel * channels + channel`; convolution
+//! weights are `[ky][kx][c_in][c_out]`.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod calibration;
+mod engine;
+mod error;
+mod network;
+mod neuron;
+mod real;
+mod record;
+mod shape;
+mod signal;
+mod synapse;
+mod weights;
+
+pub use batch::{Differences, Outcome, Request, run};
+pub use calibration::{Calibration, Statistics};
+pub use engine::{Engine, Workspace};
+pub use error::{BuildError, RunError};
+pub use network::{Bias, Decode, Network, Population, Stage};
+pub use neuron::{Activation, Encoder, Neuron, Ttfs};
+pub use real::Real;
+pub use record::{Counts, Record, Train};
+pub use shape::{Geometry, Shape};
+pub use signal::{Signal, SpikeList};
+pub use synapse::{AveragePool, Conv2d, Dense, MaxPool, Projection, Synapse};
+pub use weights::{DataType, RawWeights};
+
+pub use firstspike_simd::Level;
+
+/// Instruction sets of this processor, slowest first.
+pub fn available_levels() -> Vec<Level> {
+    Level::available()
+}

@@ -1,9 +1,26 @@
-//! The N-API surface of the kernel.
+//! The N-API surface of the kernel: `Binding*` types and nothing but glue.
+//!
+//! Inputs are copied in when a run is asked for, so that no thread ever sees memory that JavaScript can write to;
+//! results are handed over with their memory. Long work runs on thread pools of our own and settles a promise. A panic
+//! becomes a rejection or an exception, never an abort.
+
+#![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
+
+mod calibration;
+mod describe;
+mod network;
+mod task;
 
 use napi_derive::napi;
 
-/// Version of the kernel.
+/// Version of the kernel; equals that of the package.
 #[napi(catch_unwind)]
 pub fn kernel_version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// Instruction sets that the kernel can use on this processor, slowest first; it uses the last.
+#[napi(catch_unwind)]
+pub fn kernel_levels() -> Vec<String> {
+    firstspike_core::available_levels().iter().map(ToString::to_string).collect()
 }

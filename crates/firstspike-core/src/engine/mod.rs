@@ -1,0 +1,135 @@
+//! The engines: two ways to run a network, one meaning.
+
+mod event;
+mod layered;
+
+use crate::network::{Network, Stage};
+use crate::real::Real;
+use crate::record::Counts;
+use crate::signal::{Signal, SpikeList};
+use crate::synapse::{PoolScratch, PoolState};
+
+/// How a network is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Spike by spike in time order: the definition.
+    Event,
+    /// A layer's window at once: the fast path.
+    Layered,
+}
+
+/// A spike on its way: (time relative to its window, neuron, value).
+type TimedSpike<T> = (T, u32, T);
+
+/// Memory of one simulation, reused from image to image; nothing is allocated once it has grown.
+#[derive(Clone, Debug)]
+pub struct Workspace<T> {
+    /// What each population handed on for the image that was run last.
+    pub signals: Vec<Signal<T>>,
+    /// What each population counted, summed over the images since the last reset.
+    pub counts: Vec<Counts>,
+    potentials: Vec<T>,
+    values: Vec<T>,
+    pool: PoolScratch<T>,
+    lanes: Vec<Vec<TimedSpike<T>>>,
+    lane_potentials: Vec<Vec<T>>,
+    pool_states: Vec<PoolState<T>>,
+    relabelled: Vec<(u32, T)>,
+}
+
+impl<T: Real> Workspace<T> {
+    /// Memory for runs of `network`.
+    pub fn new(network: &Network<T>) -> Self {
+        let count = network.populations().len();
+        let signals = (0..count)
+            .map(|index| match network.window(index) {
+                Some(_) => Signal::Spikes(SpikeList::default()),
+                None => Signal::Values(Vec::new()),
+            })
+            .collect();
+        Self {
+            signals,
+            counts: vec![Counts::default(); count],
+            potentials: Vec::new(),
+            values: Vec::new(),
+            pool: PoolScratch::default(),
+            lanes: vec![Vec::new(); count],
+            lane_potentials: vec![Vec::new(); count],
+            pool_states: Vec::new(),
+            relabelled: Vec::new(),
+        }
+    }
+
+    /// Runs one image; leaves its signals in the workspace and adds to its counts.
+    ///
+    /// `image` has the network's input elements in their own order.
+    pub fn run<I: Real>(&mut self, network: &Network<T>, engine: Engine, image: &[I]) {
+        match engine {
+            Engine::Event => self.run_events(network, image),
+            Engine::Layered => self.run_layers(network, image),
+        }
+    }
+
+    /// Output of the image that was run last.
+    pub fn output(&self) -> &[T] {
+        match self.signals.last() {
+            Some(Signal::Values(values)) => values,
+            _ => unreachable!("a network's output does not spike"),
+        }
+    }
+
+    /// Loads an image: its values in the order of the input population's neurons.
+    fn load<I: Real>(&mut self, order: &[u32], image: &[I]) {
+        self.values.clear();
+        if order.is_empty() {
+            self.values.extend(image.iter().map(|x| T::from_f64(x.to_f64())));
+        } else {
+            self.values.resize(image.len(), T::ZERO);
+            for (&to, x) in order.iter().zip(image) {
+                self.values[to as usize] = T::from_f64(x.to_f64());
+            }
+        }
+    }
+}
+
+/// The stages that compute on values alone: the same in both engines. Returns whether the stage was one of them.
+fn run_values<T: Real>(stage: &Stage<T>, channels: usize, done: &[Signal<T>], out: &mut Vec<T>) -> bool {
+    let values = |index: usize| match &done[index] {
+        Signal::Values(values) => Some(values),
+        Signal::Spikes(_) => None,
+    };
+    match stage {
+        Stage::MaxPool { source, pool } => {
+            let Some(from) = values(*source) else { return false };
+            pool.pool_values(from, out);
+        }
+        Stage::Permute { source, to } => {
+            let Some(from) = values(*source) else { return false };
+            out.clear();
+            out.resize(to.len(), T::ZERO);
+            for (&to, &value) in to.iter().zip(from) {
+                out[to as usize] = value;
+            }
+        }
+        Stage::Concat { sources } => {
+            let Some(parts) = sources.iter().map(|&index| values(index)).collect::<Option<Vec<_>>>() else {
+                return false;
+            };
+            let pixels = parts.iter().map(|part| part.len()).sum::<usize>() / channels;
+            out.clear();
+            for pixel in 0..pixels {
+                for part in &parts {
+                    let width = part.len() / pixels;
+                    out.extend_from_slice(&part[pixel * width..(pixel + 1) * width]);
+                }
+            }
+        }
+        Stage::Product { sources: [a, b] } => {
+            let (Some(a), Some(b)) = (values(*a), values(*b)) else { return false };
+            out.clear();
+            out.extend(a.iter().zip(b.iter().cycle()).map(|(&a, &b)| a * b));
+        }
+        Stage::Input { .. } | Stage::Neurons { .. } => return false,
+    }
+    true
+}

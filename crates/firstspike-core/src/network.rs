@@ -1,0 +1,315 @@
+//! Networks: populations in topological order, and what joins them.
+
+use crate::error::BuildError;
+use crate::neuron::{Encoder, Neuron};
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::synapse::{MaxPool, Projection};
+use firstspike_simd::Level;
+
+/// Constant input of every neuron.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bias<T> {
+    /// One value per channel, for each class of pixels.
+    pub values: Vec<T>,
+    /// Class of each pixel; all pixels are of class 0 if empty.
+    pub classes: Vec<u16>,
+}
+
+impl<T: Real> Bias<T> {
+    fn fault(&self, shape: Shape) -> Option<String> {
+        let classes = self.classes.iter().max().map_or(1, |&class| usize::from(class) + 1);
+        if !self.classes.is_empty() && self.classes.len() != shape.pixels() {
+            return Some(format!("{} bias classes for {} pixels", self.classes.len(), shape.pixels()));
+        }
+        (self.values.len() < classes * shape.channels)
+            .then(|| format!("{} biases for {classes} classes of {} channels", self.values.len(), shape.channels))
+    }
+
+    /// The biases of a pixel's neurons.
+    pub(crate) fn of_pixel(&self, pixel: usize, channels: usize) -> &[T] {
+        let class = self.classes.get(pixel).map_or(0, |&class| usize::from(class));
+        &self.values[class * channels..][..channels]
+    }
+}
+
+/// How the original network's activation follows from what a population hands on: `value * scale + shift`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decode<T> {
+    /// Factor.
+    pub scale: T,
+    /// Summand.
+    pub shift: T,
+}
+
+impl<T: Real> Default for Decode<T> {
+    fn default() -> Self {
+        Self { scale: T::ONE, shift: T::ZERO }
+    }
+}
+
+/// What a population does.
+#[derive(Clone, Debug)]
+pub enum Stage<T> {
+    /// The network's input. `order[i]` is the neuron of the input's element `i` (the same index, if empty). Without an
+    /// encoder the values are handed on as they are.
+    Input {
+        /// How values become spikes.
+        encoder: Option<Encoder<T>>,
+        /// Neuron of each element.
+        order: Vec<u32>,
+    },
+    /// Neurons that integrate spikes or values.
+    Neurons {
+        /// Their synapses.
+        projections: Vec<Projection<T>>,
+        /// Their constant input.
+        bias: Bias<T>,
+        /// What they do with the sum.
+        neuron: Neuron<T>,
+    },
+    /// Neurons that pass on the first spike of a window (where the minimum is taken: the last), within the window of
+    /// their source and without a delay.
+    MaxPool {
+        /// Index of the source.
+        source: usize,
+        /// The windows.
+        pool: MaxPool,
+    },
+    /// Channels of several populations side by side: new addresses, no neurons. Spikes of sources with shorter windows
+    /// are delayed so that all windows end together.
+    Concat {
+        /// Indices of the sources.
+        sources: Vec<usize>,
+    },
+    /// New addresses for a source's neurons: neuron `i` becomes `to[i]`. No neurons.
+    Permute {
+        /// Index of the source.
+        source: usize,
+        /// New address of each neuron.
+        to: Vec<u32>,
+    },
+    /// Element-wise product of two populations that do not spike; the second may have a single pixel.
+    Product {
+        /// Indices of the sources.
+        sources: [usize; 2],
+    },
+}
+
+/// Neurons that share a model, a window and their synapses' sources: a layer, or a part of one.
+#[derive(Clone, Debug)]
+pub struct Population<T> {
+    /// Unique; the name of the original network's layer.
+    pub name: String,
+    /// Arrangement of the neurons.
+    pub shape: Shape,
+    /// How the original network's activation follows from what the population hands on.
+    pub decode: Decode<T>,
+    /// What the population does.
+    pub stage: Stage<T>,
+}
+
+/// The window of a population that spikes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Window<T> {
+    pub width: T,
+    /// Whether negative values are spikes of neurons of their own (and not spikes after the window).
+    pub signed: bool,
+}
+
+impl<T: Real> Window<T> {
+    /// Time of the spike that stands for a value, relative to the window's start.
+    pub(crate) fn time(&self, value: T) -> T {
+        self.width - if self.signed { value.abs() } else { value }
+    }
+}
+
+/// A network that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Network<T> {
+    populations: Vec<Population<T>>,
+    /// The window of each population; `None` where neurons do not spike.
+    windows: Vec<Option<Window<T>>>,
+    /// Populations and projections that each population drives.
+    targets: Vec<Vec<(usize, usize)>>,
+    level: Level,
+}
+
+impl<T: Real> Network<T> {
+    /// Checks and takes over the populations. The first is the input, the last the output, which must not spike.
+    ///
+    /// # Errors
+    /// If populations contradict each other.
+    pub fn new(populations: Vec<Population<T>>, level: Level) -> Result<Self, BuildError> {
+        let mut windows: Vec<Option<Window<T>>> = Vec::with_capacity(populations.len());
+        let mut targets = vec![Vec::new(); populations.len()];
+        for (index, population) in populations.iter().enumerate() {
+            let window = check(&populations[..index], population, &windows)
+                .map_err(|reason| BuildError::new(&population.name, reason))?;
+            windows.push(window);
+            if let Stage::Neurons { projections, .. } = &population.stage {
+                for (p, projection) in projections.iter().enumerate() {
+                    targets[projection.source()].push((index, p));
+                }
+            }
+        }
+        match (populations.first(), windows.last()) {
+            (Some(Population { stage: Stage::Input { .. }, .. }), Some(None)) => {
+                Ok(Self { populations, windows, targets, level })
+            }
+            (Some(first), Some(None)) => Err(BuildError::new(&first.name, "the first population must be the input")),
+            (_, Some(Some(_))) => Err(BuildError::new(&populations[populations.len() - 1].name, "the output spikes")),
+            _ => Err(BuildError::new("network", "there are no populations")),
+        }
+    }
+
+    /// All populations, in the order in which they run.
+    pub fn populations(&self) -> &[Population<T>] {
+        &self.populations
+    }
+
+    /// Numbers of one input image.
+    pub fn inputs(&self) -> usize {
+        self.populations[0].shape.len()
+    }
+
+    /// Numbers of one output.
+    pub fn outputs(&self) -> usize {
+        self.populations[self.populations.len() - 1].shape.len()
+    }
+
+    /// Pairs of a neuron and an existing target that each population receives: the multiply-adds of the dense
+    /// computation.
+    pub fn connections(&self) -> impl Iterator<Item = u64> {
+        self.populations.iter().map(|population| match &population.stage {
+            Stage::Neurons { projections, .. } => projections.iter().map(Projection::connections).sum(),
+            _ => 0,
+        })
+    }
+
+    /// Instruction set in use.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) fn window(&self, population: usize) -> Option<Window<T>> {
+        self.windows[population]
+    }
+
+    pub(crate) fn targets(&self, population: usize) -> &[(usize, usize)] {
+        &self.targets[population]
+    }
+
+    pub(crate) fn projection(&self, (population, index): (usize, usize)) -> &Projection<T> {
+        match &self.populations[population].stage {
+            Stage::Neurons { projections, .. } => &projections[index],
+            _ => unreachable!("only populations of neurons have projections"),
+        }
+    }
+}
+
+/// Checks a population against the earlier ones; gives its window.
+fn check<T: Real>(
+    earlier: &[Population<T>],
+    population: &Population<T>,
+    windows: &[Option<Window<T>>],
+) -> Result<Option<Window<T>>, String> {
+    let shape = population.shape;
+    if shape.is_empty() || shape.len() > u32::MAX as usize / 2 {
+        return Err(format!("{shape:?} is no shape of a population"));
+    }
+    let source = |index: usize| {
+        earlier.get(index).map(|p| p.shape).ok_or_else(|| format!("source {index} is not an earlier population"))
+    };
+    let widest = |sources: &[usize]| {
+        let windows: Vec<_> = sources.iter().map(|&index| windows[index]).collect();
+        if windows.iter().any(Option::is_some) != windows.iter().all(Option::is_some) {
+            return Err("some sources spike and others do not".to_owned());
+        }
+        Ok(windows
+            .into_iter()
+            .flatten()
+            .reduce(|a: Window<T>, b| Window { width: a.width.max(b.width), signed: a.signed || b.signed }))
+    };
+    match &population.stage {
+        Stage::Input { encoder, order } => {
+            if !earlier.is_empty() {
+                return Err("the input must come first".to_owned());
+            }
+            check_permutation(order, shape)?;
+            Ok(encoder.map(|_| Window { width: T::ONE, signed: false }))
+        }
+        Stage::Neurons { projections, bias, neuron } => {
+            for projection in projections {
+                let from = source(projection.source())?;
+                if from.len() != projection.input().len() || from.pixels() != projection.input().pixels() {
+                    return Err(format!("synapses from {:?}, but the source is {from:?}", projection.input()));
+                }
+                if projection.outputs() != shape.len() {
+                    return Err(format!("synapses to {} neurons of {}", projection.outputs(), shape.len()));
+                }
+            }
+            if let Some(fault) = bias.fault(shape) {
+                return Err(fault);
+            }
+            match neuron {
+                Neuron::Analog(_) => Ok(None),
+                Neuron::Ttfs(ttfs) if ttfs.window > T::ZERO && ttfs.window.is_finite() => {
+                    Ok(Some(Window { width: ttfs.window, signed: ttfs.signed }))
+                }
+                Neuron::Ttfs(ttfs) => Err(format!("{:?} is no window", ttfs.window)),
+            }
+        }
+        Stage::MaxPool { source: from, pool } => {
+            if source(*from)? != pool.geometry().input || pool.geometry().output != shape {
+                return Err("the pooling's shapes are not those of its populations".to_owned());
+            }
+            widest(&[*from])
+        }
+        Stage::Concat { sources } => {
+            let mut channels = 0;
+            for &index in sources {
+                let from = source(index)?;
+                if (from.height, from.width) != (shape.height, shape.width) {
+                    return Err("concatenated populations differ in height or width".to_owned());
+                }
+                channels += from.channels;
+            }
+            if channels != shape.channels {
+                return Err(format!("{channels} channels are concatenated to {}", shape.channels));
+            }
+            widest(sources)
+        }
+        Stage::Permute { source: from, to } => {
+            if source(*from)?.len() != shape.len() || to.len() != shape.len() {
+                return Err("a permutation keeps the number of neurons".to_owned());
+            }
+            check_permutation(to, shape)?;
+            widest(&[*from])
+        }
+        Stage::Product { sources } => {
+            let (a, b) = (source(sources[0])?, source(sources[1])?);
+            if a != shape || (b != a && (b.pixels() != 1 || b.channels != a.channels)) {
+                return Err(format!("no product of {a:?} and {b:?}"));
+            }
+            match widest(sources)? {
+                None => Ok(None),
+                Some(_) => Err("no product of spikes".to_owned()),
+            }
+        }
+    }
+}
+
+fn check_permutation(to: &[u32], shape: Shape) -> Result<(), String> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    let mut seen = vec![false; shape.len()];
+    for &index in to {
+        match seen.get_mut(index as usize) {
+            Some(seen) if !*seen => *seen = true,
+            _ => return Err("not a permutation of the neurons".to_owned()),
+        }
+    }
+    if to.len() == shape.len() { Ok(()) } else { Err("not a permutation of the neurons".to_owned()) }
+}

@@ -1,0 +1,78 @@
+//! Time to first spike, B1 model (Stanojevic et al., arXiv 2306.08744, equations 7 and 18).
+//!
+//! A layer's window is `[t_min, t_max]`; its inputs arrive before `t_min`, each worth `x_j = t_min - t_j`. All times
+//! here are relative to the layer's own `t_min`, so that no digits are lost over many windows:
+//!
+//! ```text
+//! before t_min    V(t) = sum_j W_j (t - t_j)             no spike is possible
+//! after t_min     V(t) = sum_j W_j x_j + t               slope exactly 1
+//! threshold       theta = window - D                     window = t_max - t_min, D the bias
+//! spike           t = theta - sum_j W_j x_j              if t < window, else silent
+//! value           x = window - t = ReLU(sum_j W_j x_j + D)
+//! ```
+//!
+//! A value beyond the window would spike before `t_min`. It is counted as saturated; it is clipped to the window, as
+//! hardware would, only if asked for.
+
+use crate::real::Real;
+
+/// A neuron that spikes at most once, the earlier the larger its value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ttfs<T> {
+    /// Length of the window, in units of the original network's activations.
+    pub window: T,
+    /// A relay of signed values: a pair of neurons, of which the second has negated weights and bias, so that
+    /// `x = ReLU(v) - ReLU(-v)`. Spikes of the second count negative.
+    pub signed: bool,
+    /// Whether values beyond the window are clipped to it.
+    pub saturate: bool,
+}
+
+impl<T: Real> Ttfs<T> {
+    /// The spike of a neuron whose inputs, bias included, sum to `v`: its value and whether it lies beyond the window.
+    #[inline]
+    pub(crate) fn spike(&self, v: T) -> Option<(T, bool)> {
+        let magnitude = if self.signed { v.abs() } else { v };
+        if magnitude > T::ZERO {
+            let beyond = magnitude > self.window;
+            let clipped = if beyond && self.saturate { self.window } else { magnitude };
+            Some((if v < T::ZERO { -clipped } else { clipped }, beyond))
+        } else {
+            None
+        }
+    }
+
+    /// The same by its definition: the threshold crossing after `t_min` of a potential `v` that inputs have driven, and
+    /// a bias. Gives the spike time relative to `t_min`, and the sign of the neuron that spikes.
+    pub(crate) fn crossing(&self, v: T, bias: T) -> Option<(T, bool)> {
+        let positive = (self.window - bias) - v;
+        if positive < self.window {
+            return Some((positive, false));
+        }
+        let negative = (self.window + bias) + v;
+        (self.signed && negative < self.window).then_some((negative, true))
+    }
+}
+
+/// How real input becomes spikes: `x' = x * scale + shift` lies in `[0, 1]` for inputs within the calibrated range
+/// `[p, q]`, and spikes at `1 - x'` of a window of 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Encoder<T> {
+    /// 1 / (q - p)
+    pub scale: T,
+    /// -p / (q - p)
+    pub shift: T,
+    /// Whether inputs outside of the range are clipped to it.
+    pub saturate: bool,
+}
+
+impl<T: Real> Encoder<T> {
+    /// The spike of an input: its value `x'`, negative if it comes after the window, and whether it lies outside.
+    #[inline]
+    pub(crate) fn spike(&self, x: T) -> Option<(T, bool)> {
+        let value = x * self.scale + self.shift;
+        let outside = value < T::ZERO || value > T::ONE;
+        let value = if outside && self.saturate { value.max(T::ZERO).min(T::ONE) } else { value };
+        (value != T::ZERO).then_some((value, outside))
+    }
+}

@@ -1,0 +1,61 @@
+//! What a run counts and keeps.
+
+use std::ops::AddAssign;
+
+/// What one population did, summed over images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Spikes emitted.
+    pub spikes: u64,
+    /// Spikes whose value lies outside of the window (or of the calibrated input range).
+    pub saturated: u64,
+    /// Synaptic events received: pairs of a spike and an existing target, whatever path computed them.
+    pub synaptic_events: u64,
+    /// Multiply-adds really executed to integrate the population's inputs.
+    pub operations: u64,
+    /// Neurons updated.
+    pub updates: u64,
+}
+
+impl Counts {
+    /// Memory reads of an event-driven machine: weight and potential for each event; potential and threshold for each
+    /// update.
+    pub fn memory_reads(&self) -> u64 {
+        2 * (self.synaptic_events + self.updates)
+    }
+
+    /// Memory writes of an event-driven machine: a potential for each event and each update.
+    pub fn memory_writes(&self) -> u64 {
+        self.synaptic_events + self.updates
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.spikes += other.spikes;
+        self.saturated += other.saturated;
+        self.synaptic_events += other.synaptic_events;
+        self.operations += other.operations;
+        self.updates += other.updates;
+    }
+}
+
+/// What to keep beside counts and outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Every spike: neuron and time.
+    pub spikes: bool,
+    /// Spikes of each neuron, summed over images.
+    pub neurons: bool,
+}
+
+/// All spikes of one population over a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Train<T> {
+    /// Where each image's spikes begin; one more than there are images.
+    pub offsets: Vec<u32>,
+    /// Neurons, ascending within an image.
+    pub neurons: Vec<u32>,
+    /// Times relative to the window's start.
+    pub times: Vec<T>,
+}

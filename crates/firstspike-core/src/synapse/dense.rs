@@ -1,0 +1,69 @@
+//! Every neuron to every neuron.
+
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::signal::SpikeList;
+use crate::weights::RawWeights;
+use firstspike_simd::Level;
+
+/// A matrix of weights, one row of targets per presynaptic neuron.
+#[derive(Clone, Debug)]
+pub struct Dense<T> {
+    input: Shape,
+    outputs: usize,
+    /// `[input][output]`.
+    weights: Vec<T>,
+}
+
+impl<T: Real> Dense<T> {
+    /// Packs stored weights. `order[i]` is the neuron that stored input `i` belongs to (the same index, if absent);
+    /// `transposed` says that the stored matrix is `[output][input]`.
+    ///
+    /// # Errors
+    /// If sizes contradict each other.
+    pub fn new(
+        input: Shape,
+        outputs: usize,
+        raw: RawWeights<'_>,
+        order: Option<&[u32]>,
+        transposed: bool,
+    ) -> Result<Self, String> {
+        let inputs = input.len();
+        let count = inputs.checked_mul(outputs).filter(|&n| n > 0).ok_or("a dense layer without synapses")?;
+        if let Some(fault) = raw.fault(count, inputs, outputs) {
+            return Err(fault);
+        }
+        if order.is_some_and(|order| order.len() != inputs || order.iter().any(|&to| to as usize >= inputs)) {
+            return Err("the order of the inputs is no permutation of them".to_owned());
+        }
+        let weights = raw.pack(count, |index| {
+            let (i, o) = if transposed { (index % inputs, index / inputs) } else { (index / outputs, index % outputs) };
+            let neuron = order.map_or(i, |order| order[i] as usize);
+            (neuron * outputs + o, i, o)
+        });
+        Ok(Self { input, outputs, weights })
+    }
+
+    /// Shape of the presynaptic population.
+    pub fn input(&self) -> Shape {
+        self.input
+    }
+
+    /// Number of postsynaptic neurons.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub(super) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+        let row = &self.weights[neuron * self.outputs..][..self.outputs];
+        T::add_scaled(level, potentials, row, value);
+    }
+
+    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
+        T::accumulate_spikes(level, potentials, &self.weights, self.outputs, &spikes.keys, 0, &spikes.values);
+    }
+
+    pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {
+        T::accumulate_run(level, potentials, &self.weights, self.outputs, values);
+    }
+}

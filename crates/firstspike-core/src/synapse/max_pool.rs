@@ -1,0 +1,136 @@
+//! Maximum (or, in marked channels, minimum) over windows of each channel.
+
+use crate::real::Real;
+use crate::shape::Geometry;
+use crate::signal::SpikeList;
+
+/// Maximum over windows of each channel; padding never wins.
+#[derive(Clone, Debug)]
+pub struct MaxPool {
+    geometry: Geometry,
+    /// Channels in which the minimum is taken; empty if in none.
+    minimum: Vec<bool>,
+    /// Existing taps of each window.
+    sizes: Vec<u32>,
+}
+
+/// What a pooling neuron has heard so far; see [`MaxPool::arrive`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PoolState<T> {
+    fired: bool,
+    arrived: u32,
+    best: T,
+}
+
+impl MaxPool {
+    /// `minimum` marks the channels in which the minimum is taken.
+    ///
+    /// # Errors
+    /// If the geometry makes no sense, or a window holds nothing but padding.
+    pub fn new(geometry: Geometry, minimum: Option<Vec<bool>>) -> Result<Self, String> {
+        if let Some(fault) = geometry.fault() {
+            return Err(fault);
+        }
+        if geometry.input.channels != geometry.output.channels {
+            return Err("pooling keeps the channels".to_owned());
+        }
+        let minimum = minimum.unwrap_or_default();
+        if !minimum.is_empty() && minimum.len() != geometry.input.channels {
+            return Err("one minimum mark is needed for each channel".to_owned());
+        }
+        let output = geometry.output;
+        let sizes: Vec<u32> = (0..output.pixels())
+            .map(|pixel| {
+                let (oy, ox) = (pixel / output.width, pixel % output.width);
+                (geometry.taps(0, oy).count * geometry.taps(1, ox).count) as u32
+            })
+            .collect();
+        if sizes.contains(&0) {
+            return Err("a pooling window holds nothing but padding".to_owned());
+        }
+        Ok(Self { geometry, minimum, sizes })
+    }
+
+    /// How the window slides.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    fn takes_minimum(&self, channel: usize) -> bool {
+        self.minimum.get(channel).copied().unwrap_or(false)
+    }
+
+    /// Pools one value per neuron.
+    pub(crate) fn pool_values<T: Real>(&self, values: &[T], pooled: &mut Vec<T>) {
+        let (input, output) = (self.geometry.input, self.geometry.output);
+        pooled.clear();
+        pooled.resize(output.len(), T::ZERO);
+        for (pixel, row) in pooled.chunks_exact_mut(output.channels).enumerate() {
+            let rows = self.geometry.taps(0, pixel / output.width);
+            let columns = self.geometry.taps(1, pixel % output.width);
+            let mut first = true;
+            for y in (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]) {
+                for x in (0..columns.count).map(|k| columns.start + k * self.geometry.dilation[1]) {
+                    let from = &values[(y * input.width + x) * input.channels..][..input.channels];
+                    if first {
+                        row.copy_from_slice(from);
+                        first = false;
+                    } else if self.minimum.is_empty() {
+                        for (best, &value) in row.iter_mut().zip(from) {
+                            *best = best.max(value);
+                        }
+                    } else {
+                        for ((best, &value), &minimum) in row.iter_mut().zip(from).zip(&self.minimum) {
+                            *best = if minimum { best.min(value) } else { best.max(value) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pools the spikes of a window at once: silent neurons stand for zero.
+    pub(crate) fn pool_spikes<T: Real>(&self, spikes: &SpikeList<T>, values: &mut Vec<T>, pooled: &mut Vec<T>) {
+        values.clear();
+        values.resize(self.geometry.input.len(), T::ZERO);
+        for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
+            values[key as usize] = value;
+        }
+        self.pool_values(values, pooled);
+    }
+
+    /// Pools spike by spike: calls `fire` with each pooling neuron that the spike makes fire, and its value.
+    ///
+    /// Spikes must come in time order, large values first. The maximum of a window is its first positive spike; if
+    /// there is none, but every neuron of the window has spiked with a negative value, it is the largest of those;
+    /// otherwise some neuron is silent and the maximum is zero, which is silent too. For a minimum the signs change
+    /// roles.
+    pub(crate) fn arrive<T: Real>(
+        &self,
+        states: &mut [PoolState<T>],
+        neuron: usize,
+        value: T,
+        mut fire: impl FnMut(usize, T),
+    ) {
+        let (input, output) = (self.geometry.input, self.geometry.output);
+        let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
+        let minimum = self.takes_minimum(channel);
+        let wins = if minimum { value < T::ZERO } else { value > T::ZERO };
+        for (oy, _) in self.geometry.windows(0, pixel / input.width) {
+            for (ox, _) in self.geometry.windows(1, pixel % input.width) {
+                let window = oy * output.width + ox;
+                let state = &mut states[window * output.channels + channel];
+                state.best = match (state.arrived, minimum) {
+                    (0, _) => value,
+                    (_, true) => state.best.min(value),
+                    (_, false) => state.best.max(value),
+                };
+                state.arrived += 1;
+                if !state.fired && (wins || state.arrived == self.sizes[window]) {
+                    state.fired = true;
+                    fire(window * output.channels + channel, state.best);
+                }
+            }
+        }
+    }
+}

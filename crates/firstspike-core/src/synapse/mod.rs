@@ -1,0 +1,243 @@
+//! How a spike reaches its targets.
+//!
+//! Every synapse type knows three ways over the same weights: `deliver` (one spike to its targets: the event engine),
+//! `gather` (all spikes of a window, output by output: the layered engine) and `gather_values` (one value per neuron:
+//! the original network).
+
+mod average_pool;
+mod conv2d;
+mod dense;
+mod max_pool;
+
+pub use average_pool::AveragePool;
+pub use conv2d::Conv2d;
+pub use dense::Dense;
+pub use max_pool::MaxPool;
+pub(crate) use max_pool::PoolState;
+
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::signal::{Signal, SpikeList};
+use firstspike_simd::Level;
+use std::collections::BTreeSet;
+
+/// Synapses from one population to another.
+#[derive(Clone, Debug)]
+pub enum Synapse<T> {
+    /// Every neuron to every neuron.
+    Dense(Dense<T>),
+    /// A kernel shared by all pixels.
+    Conv2d(Conv2d<T>),
+    /// One to one, weight 1.
+    Identity(Shape),
+}
+
+impl<T: Real> Synapse<T> {
+    /// Shape of the presynaptic side.
+    pub fn input(&self) -> Shape {
+        match self {
+            Self::Dense(dense) => dense.input(),
+            Self::Conv2d(conv) => conv.geometry().input,
+            Self::Identity(shape) => *shape,
+        }
+    }
+
+    /// Number of postsynaptic neurons.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.outputs(),
+            Self::Conv2d(conv) => conv.geometry().output.len(),
+            Self::Identity(shape) => shape.len(),
+        }
+    }
+
+    /// Adds one spike to the potentials of its targets.
+    fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+        match self {
+            Self::Dense(dense) => dense.deliver(level, neuron, value, potentials),
+            Self::Conv2d(conv) => conv.deliver(level, neuron, value, potentials),
+            Self::Identity(_) => potentials[neuron] += value,
+        }
+    }
+
+    fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
+        match self {
+            Self::Dense(dense) => dense.gather(level, spikes, potentials),
+            Self::Conv2d(conv) => conv.gather(level, spikes, potentials),
+            Self::Identity(_) => {
+                for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
+                    potentials[key as usize] += value;
+                }
+            }
+        }
+    }
+
+    fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {
+        match self {
+            Self::Dense(dense) => dense.gather_values(level, values, potentials),
+            Self::Conv2d(conv) => conv.gather_values(level, values, potentials),
+            Self::Identity(_) => {
+                for (potential, &value) in potentials.iter_mut().zip(values) {
+                    *potential += value;
+                }
+            }
+        }
+    }
+
+    /// On one axis: the output indices that input index `input` reaches. `None`: all outputs, whatever the axis.
+    fn reach(&self, axis: usize, input: usize) -> Option<Vec<usize>> {
+        match self {
+            Self::Dense(_) => None,
+            Self::Conv2d(conv) => Some(conv.geometry().windows(axis, input).map(|(output, _)| output).collect()),
+            Self::Identity(_) => Some(vec![input]),
+        }
+    }
+
+    /// Targets at each output pixel that is reached (all targets, for a dense synapse).
+    fn targets_per_pixel(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.outputs(),
+            Self::Conv2d(conv) => conv.outputs_per_group(),
+            Self::Identity(_) => 1,
+        }
+    }
+}
+
+/// Scratch memory of a projection with pooling; reused between images.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PoolScratch<T> {
+    values: Vec<T>,
+    spikes: SpikeList<T>,
+}
+
+/// Synapses from a source population, with average pooling merged into them where there is one: the merged weight from
+/// a neuron to a target is the sum over the pooling windows that join them.
+#[derive(Clone, Debug)]
+pub struct Projection<T> {
+    source: usize,
+    pool: Option<AveragePool>,
+    synapse: Synapse<T>,
+    /// Existing targets of a neuron at each pixel of the source.
+    fan_out: Vec<u32>,
+}
+
+impl<T: Real> Projection<T> {
+    /// Synapses from population `source`.
+    ///
+    /// # Errors
+    /// If the pooling's output is not the synapse's input.
+    pub fn new(source: usize, pool: Option<AveragePool>, synapse: Synapse<T>) -> Result<Self, String> {
+        if let Some(pool) = &pool
+            && pool.geometry().output.len() != synapse.input().len()
+        {
+            return Err(format!("pooling to {:?} before synapses from {:?}", pool.geometry().output, synapse.input()));
+        }
+        let fan_out = fan_out(pool.as_ref(), &synapse)?;
+        Ok(Self { source, pool, synapse, fan_out })
+    }
+
+    /// Index of the presynaptic population.
+    pub fn source(&self) -> usize {
+        self.source
+    }
+
+    /// Shape of the presynaptic side.
+    pub fn input(&self) -> Shape {
+        self.pool.as_ref().map_or_else(|| self.synapse.input(), |pool| pool.geometry().input)
+    }
+
+    /// Number of postsynaptic neurons.
+    pub fn outputs(&self) -> usize {
+        self.synapse.outputs()
+    }
+
+    /// Adds one spike to the potentials of its targets.
+    pub(crate) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+        match &self.pool {
+            None => self.synapse.deliver(level, neuron, value, potentials),
+            Some(pool) => pool.each_window(neuron, |pooled, share| {
+                self.synapse.deliver(level, pooled, value * T::from_f64(share), potentials);
+            }),
+        }
+    }
+
+    /// Adds all of a source's signal to the potentials; returns the multiply-adds that were really done.
+    pub(crate) fn gather(
+        &self,
+        level: Level,
+        signal: &Signal<T>,
+        potentials: &mut [T],
+        scratch: &mut PoolScratch<T>,
+    ) -> u64 {
+        match (&self.pool, signal) {
+            (None, Signal::Spikes(spikes)) => {
+                self.synapse.gather(level, spikes, potentials);
+                self.events(spikes)
+            }
+            (None, Signal::Values(values)) => {
+                self.synapse.gather_values(level, values, potentials);
+                self.connections()
+            }
+            (Some(pool), Signal::Spikes(spikes)) => {
+                pool.pool_spikes(spikes, &mut scratch.values);
+                let nonzero = |value| (value != T::ZERO).then_some(value);
+                scratch.spikes.compress(pool.geometry().output, &scratch.values, nonzero);
+                self.synapse.gather(level, &scratch.spikes, potentials);
+                spikes.len() as u64 + (scratch.spikes.len() * self.synapse.targets_per_pixel()) as u64
+            }
+            (Some(pool), Signal::Values(values)) => {
+                pool.pool_values(values, &mut scratch.values);
+                self.synapse.gather_values(level, &scratch.values, potentials);
+                self.connections()
+            }
+        }
+    }
+
+    /// Synaptic events of some spikes: pairs of a spike and an existing target, after merging the pooling.
+    pub(crate) fn events(&self, spikes: &SpikeList<T>) -> u64 {
+        match self.fan_out[..] {
+            [everywhere] => spikes.len() as u64 * u64::from(everywhere),
+            _ => spikes
+                .starts
+                .windows(2)
+                .zip(&self.fan_out)
+                .map(|(s, &fan)| u64::from(s[1] - s[0]) * u64::from(fan))
+                .sum(),
+        }
+    }
+
+    /// Pairs of a neuron and an existing target: the multiply-adds of the dense computation.
+    pub fn connections(&self) -> u64 {
+        let input = self.input();
+        match self.fan_out[..] {
+            [everywhere] => input.len() as u64 * u64::from(everywhere),
+            _ => self.fan_out.iter().map(|&fan| u64::from(fan) * input.channels as u64).sum(),
+        }
+    }
+}
+
+/// Existing targets of a neuron at each source pixel; a single entry where all pixels are alike.
+///
+/// Windows are boxes, so the pixels reached are the product of those reached on each axis, also through a pooling.
+fn fan_out<T: Real>(pool: Option<&AveragePool>, synapse: &Synapse<T>) -> Result<Vec<u32>, String> {
+    let input = pool.map_or_else(|| synapse.input(), |pool| pool.geometry().input);
+    let per_pixel = synapse.targets_per_pixel();
+    let count = |axis: usize, index: usize| -> Option<usize> {
+        let Some(pool) = pool else { return synapse.reach(axis, index).map(|reached| reached.len()) };
+        let mut reached = BTreeSet::new();
+        for (window, _) in pool.geometry().windows(axis, index) {
+            reached.extend(synapse.reach(axis, window)?);
+        }
+        Some(reached.len())
+    };
+    let (Some(rows), Some(columns)) = (
+        (0..input.height).map(|y| count(0, y)).collect::<Option<Vec<_>>>(),
+        (0..input.width).map(|x| count(1, x)).collect::<Option<Vec<_>>>(),
+    ) else {
+        return Ok(vec![u32::try_from(per_pixel).map_err(|_| "more than 2^32 targets of a neuron".to_owned())?]);
+    };
+    rows.iter()
+        .flat_map(|&y| columns.iter().map(move |&x| y * x * per_pixel))
+        .map(|n| u32::try_from(n).map_err(|_| "more than 2^32 targets of a neuron".to_owned()))
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! Calibration over a stream of images.
+
+use crate::network::{BindingNetwork, Numbers, Precise};
+use crate::task::{BindingTask, spawn};
+use firstspike_core::{Calibration, Network, RunError, Statistics};
+use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object};
+use napi::{Env, Error, Result, Status};
+use napi_derive::napi;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is known of a set of activations.
+#[napi(object, object_from_js = false)]
+pub struct BindingStatistics {
+    /// Activations seen.
+    pub count: f64,
+    /// Those that are zero.
+    pub zeros: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl From<&Statistics> for BindingStatistics {
+    fn from(from: &Statistics) -> Self {
+        Self { count: from.count as f64, zeros: from.zeros as f64, min: from.min, max: from.max }
+    }
+}
+
+/// Statistics of every population over a stream of images.
+#[napi]
+pub struct BindingCalibration {
+    network: Arc<Network<f32>>,
+    statistics: Arc<Mutex<Calibration>>,
+}
+
+#[napi]
+impl BindingCalibration {
+    /// Nothing seen yet; the network must be of single precision.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(network: &BindingNetwork, channel_percentiles: bool) -> Result<Self> {
+        let Precise::Single(network) = &network.inner else {
+            return Err(Error::new(Status::InvalidArg, "calibration runs in single precision"));
+        };
+        let statistics = Arc::new(Mutex::new(Calibration::new(network, channel_percentiles)));
+        Ok(Self { network: Arc::clone(network), statistics })
+    }
+
+    /// Adds images. Calls must not overlap.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn observe<'env>(
+        &self,
+        env: &'env Env,
+        images: Either<Float32Array, Float64Array>,
+        count: u32,
+        threads: u32,
+        task: &BindingTask,
+    ) -> Result<Object<'env>> {
+        let images = Numbers::from(images);
+        let (network, statistics) = (Arc::clone(&self.network), Arc::clone(&self.statistics));
+        let cancel = Arc::clone(&task.cancel);
+        let work = move || -> std::result::Result<(), RunError> {
+            let mut statistics = statistics.lock().unwrap_or_else(PoisonError::into_inner);
+            match &images {
+                Numbers::Single(images) => statistics.observe(&network, images, count as usize, &cancel),
+                Numbers::Double(images) => statistics.observe(&network, images, count as usize, &cancel),
+            }
+        };
+        spawn(env, threads, work, |()| ())
+    }
+
+    /// Images seen.
+    #[napi(getter, catch_unwind)]
+    pub fn images(&self) -> f64 {
+        self.lock().images() as f64
+    }
+
+    /// Statistics of a population.
+    #[napi(catch_unwind)]
+    pub fn population(&self, index: u32) -> BindingStatistics {
+        self.lock().population(index as usize).into()
+    }
+
+    /// Statistics of a population's channels.
+    #[napi(catch_unwind)]
+    pub fn channels(&self, index: u32) -> Vec<BindingStatistics> {
+        self.lock().channels(index as usize).iter().map(BindingStatistics::from).collect()
+    }
+
+    /// Percentile of a population, or of one of its channels; null if it was not kept.
+    #[napi(catch_unwind)]
+    pub fn percentile(&self, index: u32, percent: f64, channel: Option<u32>) -> Option<f64> {
+        let statistics = self.lock();
+        match channel {
+            None => statistics.population(index as usize).percentile(percent),
+            Some(channel) => statistics.channels(index as usize).get(channel as usize)?.percentile(percent),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Calibration> {
+        self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

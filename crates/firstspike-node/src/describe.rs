@@ -1,0 +1,308 @@
+//! Descriptions of networks as JavaScript gives them, and what the kernel makes of them.
+
+use firstspike_core::{
+    Activation, AveragePool, Bias, Conv2d, DataType, Decode, Dense, Encoder, Geometry, MaxPool, Neuron, Population,
+    Projection, RawWeights, Real, Shape, Stage, Synapse, Ttfs,
+};
+use napi::bindgen_prelude::{Float64Array, Uint8Array, Uint16Array, Uint32Array};
+use napi_derive::napi;
+
+/// `[height][width][channels]`.
+#[napi(object, object_to_js = false)]
+pub struct BindingShape {
+    /// Rows.
+    pub height: u32,
+    /// Columns.
+    pub width: u32,
+    /// Channels of each pixel.
+    pub channels: u32,
+}
+
+/// A window that slides over an image; pairs are `[vertical, horizontal]`.
+#[napi(object, object_to_js = false)]
+pub struct BindingGeometry {
+    /// What the window slides over.
+    pub input: BindingShape,
+    /// One pixel for each place of the window.
+    pub output: BindingShape,
+    /// Taps per axis.
+    pub kernel: (u32, u32),
+    /// Step between neighbouring windows.
+    pub stride: (u32, u32),
+    /// Step between neighbouring taps.
+    pub dilation: (u32, u32),
+    /// Padding before the first row and column; negative crops.
+    pub pad: (i32, i32),
+}
+
+/// Average pooling.
+#[napi(object, object_to_js = false)]
+pub struct BindingAveragePool {
+    /// The windows.
+    pub geometry: BindingGeometry,
+    /// Padding `[top, left, bottom, right]` whose zeros count in the divisor.
+    pub counted: Vec<u32>,
+}
+
+/// Weights as stored, and the factors folded into them.
+#[napi(object, object_to_js = false)]
+pub struct BindingWeights {
+    /// numpy's name of the element type.
+    pub data_type: String,
+    /// Little-endian elements at any alignment.
+    pub bytes: Uint8Array,
+    /// Factor of each input channel or element.
+    pub input_scale: Option<Float64Array>,
+    /// Factor of each output channel or element.
+    pub output_scale: Option<Float64Array>,
+}
+
+/// How a spike reaches its targets.
+#[napi(discriminant = "kind", discriminant_case = "lowercase", object_to_js = false)]
+pub enum BindingSynapse {
+    /// Every neuron to every neuron.
+    Dense {
+        /// Shape of the presynaptic side.
+        input: BindingShape,
+        /// Number of postsynaptic neurons.
+        outputs: u32,
+        /// `[input, output]`, or `[output, input]` if transposed.
+        weights: BindingWeights,
+        /// Neuron of each stored input.
+        order: Option<Uint32Array>,
+        /// Whether the stored matrix is `[output, input]`.
+        transposed: bool,
+    },
+    /// A kernel shared by all pixels.
+    Conv2d {
+        /// How it slides.
+        geometry: BindingGeometry,
+        /// Groups of channels.
+        groups: u32,
+        /// `[c_out, c_in / groups, ky, kx]`.
+        weights: BindingWeights,
+    },
+    /// One to one.
+    Identity {
+        /// Shape of both sides.
+        shape: BindingShape,
+    },
+}
+
+/// Synapses from a source population.
+#[napi(object, object_to_js = false)]
+pub struct BindingProjection {
+    /// Index of the source.
+    pub source: u32,
+    /// Average pooling merged into the synapses.
+    pub pool: Option<BindingAveragePool>,
+    /// The synapses.
+    pub synapse: BindingSynapse,
+}
+
+/// What neurons do with their potentials.
+#[napi(discriminant = "kind", discriminant_case = "lowercase", object_to_js = false)]
+pub enum BindingNeuron {
+    /// No spikes: `identity`, `relu` or `sigmoid` of the potential.
+    Analog {
+        /// The function's name.
+        activation: String,
+    },
+    /// Time to first spike.
+    Ttfs {
+        /// Length of the window.
+        window: f64,
+        /// A relay of signed values.
+        signed: bool,
+        /// Whether values beyond the window are clipped.
+        saturate: bool,
+    },
+}
+
+/// How real input becomes spikes.
+#[napi(object, object_to_js = false)]
+pub struct BindingEncoder {
+    /// Factor.
+    pub scale: f64,
+    /// Summand.
+    pub shift: f64,
+    /// Whether inputs outside of the range are clipped.
+    pub saturate: bool,
+}
+
+/// What a population does.
+#[napi(discriminant = "kind", discriminant_case = "lowercase", object_to_js = false)]
+pub enum BindingStage {
+    /// The network's input.
+    Input {
+        /// How values become spikes; they are handed on as they are if absent.
+        encoder: Option<BindingEncoder>,
+        /// Neuron of each element.
+        order: Option<Uint32Array>,
+    },
+    /// Neurons that integrate.
+    Neurons {
+        /// Their synapses.
+        projections: Vec<BindingProjection>,
+        /// Biases: one per channel, for each class of pixels.
+        bias: Float64Array,
+        /// Class of each pixel.
+        bias_classes: Option<Uint16Array>,
+        /// What they do with the sum.
+        neuron: BindingNeuron,
+    },
+    /// Maximum over windows.
+    MaxPool {
+        /// Index of the source.
+        source: u32,
+        /// The windows.
+        geometry: BindingGeometry,
+        /// Channels (non-zero) in which the minimum is taken.
+        minimum: Option<Uint8Array>,
+    },
+    /// Channels side by side.
+    Concat {
+        /// Indices of the sources.
+        sources: Vec<u32>,
+    },
+    /// New addresses.
+    Permute {
+        /// Index of the source.
+        source: u32,
+        /// New address of each neuron.
+        to: Uint32Array,
+    },
+    /// Element-wise product.
+    Product {
+        /// Indices of the two sources; the second may have a single pixel.
+        sources: Vec<u32>,
+    },
+}
+
+/// A layer, or a part of one.
+#[napi(object, object_to_js = false)]
+pub struct BindingPopulation {
+    /// Unique.
+    pub name: String,
+    /// Arrangement of the neurons.
+    pub shape: BindingShape,
+    /// The original activation is `value * scale + shift`: the scale.
+    pub decode_scale: f64,
+    /// The shift.
+    pub decode_shift: f64,
+    /// What the population does.
+    pub stage: BindingStage,
+}
+
+impl From<&BindingShape> for Shape {
+    fn from(shape: &BindingShape) -> Self {
+        Self::new(shape.height as usize, shape.width as usize, shape.channels as usize)
+    }
+}
+
+impl From<&BindingGeometry> for Geometry {
+    fn from(geometry: &BindingGeometry) -> Self {
+        let pair = |(y, x): (u32, u32)| [y as usize, x as usize];
+        Self {
+            input: (&geometry.input).into(),
+            output: (&geometry.output).into(),
+            kernel: pair(geometry.kernel),
+            stride: pair(geometry.stride),
+            dilation: pair(geometry.dilation),
+            pad: [geometry.pad.0 as isize, geometry.pad.1 as isize],
+        }
+    }
+}
+
+impl BindingWeights {
+    fn raw(&self) -> Result<RawWeights<'_>, String> {
+        let data_type = match self.data_type.as_str() {
+            "float32" => DataType::Float32,
+            "float64" => DataType::Float64,
+            "float16" => DataType::Float16,
+            "bfloat16" => DataType::BFloat16,
+            "int8" => DataType::Int8,
+            "uint8" => DataType::UInt8,
+            other => return Err(format!("weights cannot be {other}")),
+        };
+        Ok(RawWeights {
+            data_type,
+            bytes: &self.bytes,
+            input_scale: self.input_scale.as_deref(),
+            output_scale: self.output_scale.as_deref(),
+        })
+    }
+}
+
+fn projection<T: Real>(from: &BindingProjection) -> Result<Projection<T>, String> {
+    let pool = match &from.pool {
+        None => None,
+        Some(pool) => {
+            let counted: Vec<usize> = pool.counted.iter().map(|&n| n as usize).collect();
+            let counted = counted.try_into().map_err(|_| "four counted pads are needed".to_owned())?;
+            Some(AveragePool::new((&pool.geometry).into(), counted)?)
+        }
+    };
+    let synapse = match &from.synapse {
+        BindingSynapse::Dense { input, outputs, weights, order, transposed } => {
+            Synapse::Dense(Dense::new(input.into(), *outputs as usize, weights.raw()?, order.as_deref(), *transposed)?)
+        }
+        BindingSynapse::Conv2d { geometry, groups, weights } => {
+            Synapse::Conv2d(Conv2d::new(geometry.into(), *groups as usize, weights.raw()?)?)
+        }
+        BindingSynapse::Identity { shape } => Synapse::Identity(shape.into()),
+    };
+    Projection::new(from.source as usize, pool, synapse)
+}
+
+fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
+    Ok(match from {
+        BindingNeuron::Analog { activation } => Neuron::Analog(match activation.as_str() {
+            "identity" => Activation::Identity,
+            "relu" => Activation::Relu,
+            "sigmoid" => Activation::Sigmoid,
+            other => return Err(format!("there is no activation {other}")),
+        }),
+        BindingNeuron::Ttfs { window, signed, saturate } => {
+            Neuron::Ttfs(Ttfs { window: T::from_f64(*window), signed: *signed, saturate: *saturate })
+        }
+    })
+}
+
+fn stage<T: Real>(from: &BindingStage) -> Result<Stage<T>, String> {
+    let indices = |sources: &[u32]| sources.iter().map(|&index| index as usize).collect::<Vec<_>>();
+    Ok(match from {
+        BindingStage::Input { encoder, order } => Stage::Input {
+            encoder: encoder.as_ref().map(|e| Encoder {
+                scale: T::from_f64(e.scale),
+                shift: T::from_f64(e.shift),
+                saturate: e.saturate,
+            }),
+            order: order.as_deref().unwrap_or_default().to_vec(),
+        },
+        BindingStage::Neurons { projections, bias, bias_classes, neuron: model } => Stage::Neurons {
+            projections: projections.iter().map(projection).collect::<Result<_, _>>()?,
+            bias: Bias {
+                values: bias.iter().map(|&x| T::from_f64(x)).collect(),
+                classes: bias_classes.as_deref().unwrap_or_default().to_vec(),
+            },
+            neuron: neuron(model)?,
+        },
+        BindingStage::MaxPool { source, geometry, minimum } => {
+            let minimum = minimum.as_ref().map(|marks| marks.iter().map(|&mark| mark != 0).collect());
+            Stage::MaxPool { source: *source as usize, pool: MaxPool::new(geometry.into(), minimum)? }
+        }
+        BindingStage::Concat { sources } => Stage::Concat { sources: indices(sources) },
+        BindingStage::Permute { source, to } => Stage::Permute { source: *source as usize, to: to.to_vec() },
+        BindingStage::Product { sources } => {
+            Stage::Product { sources: indices(sources).try_into().map_err(|_| "a product has two sources".to_owned())? }
+        }
+    })
+}
+
+/// The kernel's population, or the name and what is wrong with it.
+pub fn population<T: Real>(from: &BindingPopulation) -> Result<Population<T>, String> {
+    let stage = stage(&from.stage).map_err(|reason| format!("{}: {reason}", from.name))?;
+    let decode = Decode { scale: T::from_f64(from.decode_scale), shift: T::from_f64(from.decode_shift) };
+    Ok(Population { name: from.name.clone(), shape: (&from.shape).into(), decode, stage })
+}

@@ -1,0 +1,249 @@
+//! Networks and their runs.
+
+use crate::describe::{BindingPopulation, population};
+use crate::task::{BindingTask, spawn};
+use firstspike_core::{Engine, Level, Network, Outcome, Real, Record, Request, Train, run};
+use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
+use napi::{Env, Error, Result, Status};
+use napi_derive::napi;
+use std::sync::Arc;
+
+/// A network in one of the two precisions.
+#[derive(Clone)]
+pub enum Precise {
+    Single(Arc<Network<f32>>),
+    Double(Arc<Network<f64>>),
+}
+
+/// Numbers of either precision, copied from JavaScript.
+pub enum Numbers {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+}
+
+impl From<Either<Float32Array, Float64Array>> for Numbers {
+    fn from(array: Either<Float32Array, Float64Array>) -> Self {
+        match array {
+            Either::A(array) => Self::Single(array.to_vec()),
+            Either::B(array) => Self::Double(array.to_vec()),
+        }
+    }
+}
+
+/// How to run.
+#[napi(object, object_to_js = false)]
+pub struct BindingRunOptions {
+    /// Number of images.
+    pub count: u32,
+    /// Whether to run spike by spike.
+    pub event: bool,
+    /// Threads; 0 means one per processor.
+    pub threads: u32,
+    /// Whether to keep every spike.
+    pub record_spikes: bool,
+    /// Whether to count the spikes of each neuron.
+    pub record_neurons: bool,
+}
+
+/// What one population did over all images.
+#[napi(object, object_from_js = false)]
+pub struct BindingCounts {
+    /// Spikes emitted.
+    pub spikes: f64,
+    /// Spikes whose value lies outside of the window.
+    pub saturated: f64,
+    /// Synaptic events received.
+    pub synaptic_events: f64,
+    /// Multiply-adds executed.
+    pub operations: f64,
+    /// Neurons updated.
+    pub updates: f64,
+    /// Memory reads of an event-driven machine.
+    pub memory_reads: f64,
+    /// Memory writes of an event-driven machine.
+    pub memory_writes: f64,
+}
+
+/// How far a population is from the reference.
+#[napi(object, object_from_js = false)]
+pub struct BindingDifferences {
+    /// Largest difference.
+    pub max: f64,
+    /// Sum of squared differences.
+    pub squares: f64,
+    /// Sum of squares of the reference.
+    pub reference_squares: f64,
+    /// Neurons whose reference is not zero, summed over images.
+    pub reference_active: f64,
+}
+
+/// All spikes of one population.
+#[napi(object, object_from_js = false)]
+pub struct BindingTrain {
+    /// Where each image's spikes begin.
+    pub offsets: Uint32Array,
+    /// Neurons.
+    pub neurons: Uint32Array,
+    /// Times relative to the window's start.
+    pub times: Either<Float32Array, Float64Array>,
+}
+
+/// What a run gave.
+#[napi(object, object_from_js = false)]
+pub struct BindingOutcome {
+    /// Outputs of all images.
+    pub outputs: Either<Float32Array, Float64Array>,
+    /// Outputs of the reference; empty without one.
+    pub reference_outputs: Either<Float32Array, Float64Array>,
+    /// Counts of each population.
+    pub counts: Vec<BindingCounts>,
+    /// Differences of each population; empty without a reference.
+    pub differences: Vec<BindingDifferences>,
+    /// Spikes of each population; empty unless recorded.
+    pub trains: Vec<BindingTrain>,
+    /// Spikes of each neuron of each population; empty unless recorded.
+    pub neuron_spikes: Vec<Uint32Array>,
+    /// Seconds from the first image to the last.
+    pub seconds: f64,
+}
+
+/// A precision whose arrays JavaScript can take over.
+pub trait Handover: Real {
+    fn hand_over(numbers: Vec<Self>) -> Either<Float32Array, Float64Array>;
+}
+
+impl Handover for f32 {
+    fn hand_over(numbers: Vec<Self>) -> Either<Float32Array, Float64Array> {
+        Either::A(numbers.into())
+    }
+}
+
+impl Handover for f64 {
+    fn hand_over(numbers: Vec<Self>) -> Either<Float32Array, Float64Array> {
+        Either::B(numbers.into())
+    }
+}
+
+impl<T: Handover> From<Train<T>> for BindingTrain {
+    fn from(train: Train<T>) -> Self {
+        Self { offsets: train.offsets.into(), neurons: train.neurons.into(), times: T::hand_over(train.times) }
+    }
+}
+
+impl<T: Handover> From<Outcome<T>> for BindingOutcome {
+    fn from(outcome: Outcome<T>) -> Self {
+        Self {
+            outputs: T::hand_over(outcome.outputs),
+            reference_outputs: T::hand_over(outcome.reference_outputs),
+            counts: outcome
+                .counts
+                .iter()
+                .map(|counts| BindingCounts {
+                    spikes: counts.spikes as f64,
+                    saturated: counts.saturated as f64,
+                    synaptic_events: counts.synaptic_events as f64,
+                    operations: counts.operations as f64,
+                    updates: counts.updates as f64,
+                    memory_reads: counts.memory_reads() as f64,
+                    memory_writes: counts.memory_writes() as f64,
+                })
+                .collect(),
+            differences: outcome
+                .differences
+                .iter()
+                .map(|differences| BindingDifferences {
+                    max: differences.max,
+                    squares: differences.squares,
+                    reference_squares: differences.reference_squares,
+                    reference_active: differences.reference_active as f64,
+                })
+                .collect(),
+            trains: outcome.trains.into_iter().map(BindingTrain::from).collect(),
+            neuron_spikes: outcome.neuron_spikes.into_iter().map(Uint32Array::from).collect(),
+            seconds: outcome.elapsed.as_secs_f64(),
+        }
+    }
+}
+
+fn build<T: Real>(populations: &[BindingPopulation]) -> Result<Arc<Network<T>>> {
+    let invalid = |reason: String| Error::new(Status::InvalidArg, reason);
+    let populations = populations.iter().map(population).collect::<std::result::Result<_, _>>().map_err(invalid)?;
+    Ok(Arc::new(Network::new(populations, Level::best()).map_err(|error| invalid(error.to_string()))?))
+}
+
+fn start<'env, T: Handover>(
+    env: &'env Env,
+    network: &Arc<Network<T>>,
+    reference: Option<Arc<Network<T>>>,
+    images: Numbers,
+    options: &BindingRunOptions,
+    task: &BindingTask,
+) -> Result<Object<'env>> {
+    let network = Arc::clone(network);
+    let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
+    let engine = if options.event { Engine::Event } else { Engine::Layered };
+    let record = Record { spikes: options.record_spikes, neurons: options.record_neurons };
+    let count = options.count as usize;
+    let work = move || {
+        let (network, reference) = (&*network, reference.as_deref());
+        let (cancel, progress) = (&*cancel, &*progress);
+        match &images {
+            Numbers::Single(images) => {
+                run(&Request { network, reference, engine, record, images, count, cancel, progress })
+            }
+            Numbers::Double(images) => {
+                run(&Request { network, reference, engine, record, images, count, cancel, progress })
+            }
+        }
+    };
+    spawn(env, options.threads, work, BindingOutcome::from)
+}
+
+/// A network that is ready to run.
+#[napi]
+pub struct BindingNetwork {
+    pub(crate) inner: Precise,
+}
+
+#[napi]
+impl BindingNetwork {
+    /// Packs a network's weights in single or double precision.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(populations: Vec<BindingPopulation>, double: bool) -> Result<Self> {
+        let inner = if double { Precise::Double(build(&populations)?) } else { Precise::Single(build(&populations)?) };
+        Ok(Self { inner })
+    }
+
+    /// Connections of each population: the multiply-adds of the dense computation.
+    #[napi(getter, catch_unwind)]
+    pub fn connections(&self) -> Vec<f64> {
+        match &self.inner {
+            Precise::Single(network) => network.connections().map(|n| n as f64).collect(),
+            Precise::Double(network) => network.connections().map(|n| n as f64).collect(),
+        }
+    }
+
+    /// Runs images, and with a `reference` of the same populations and precision compares every population with it.
+    #[napi(catch_unwind, ts_return_type = "Promise<BindingOutcome>")]
+    pub fn run<'env>(
+        &self,
+        env: &'env Env,
+        images: Either<Float32Array, Float64Array>,
+        options: BindingRunOptions,
+        task: &BindingTask,
+        reference: Option<&BindingNetwork>,
+    ) -> Result<Object<'env>> {
+        let images = Numbers::from(images);
+        match (&self.inner, reference.map(|network| &network.inner)) {
+            (Precise::Single(network), None) => start(env, network, None, images, &options, task),
+            (Precise::Double(network), None) => start(env, network, None, images, &options, task),
+            (Precise::Single(network), Some(Precise::Single(twin))) => {
+                start(env, network, Some(Arc::clone(twin)), images, &options, task)
+            }
+            (Precise::Double(network), Some(Precise::Double(twin))) => {
+                start(env, network, Some(Arc::clone(twin)), images, &options, task)
+            }
+            _ => Err(Error::new(Status::InvalidArg, "the reference has another precision")),
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The kernels, written once over [`Vector`], and their dispatch.
+
+use crate::level::{Isa, Level};
+use crate::vector::Vector;
+use crate::vector::plain::Plain;
+
+#[cfg(target_arch = "aarch64")]
+use crate::vector::neon::{NeonF32, NeonF64};
+#[cfg(target_arch = "x86_64")]
+use crate::vector::x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
+
+/// A precision: `f32` or `f64`.
+pub trait Element: Copy {
+    /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
+    /// `(keys[s] - base) * stride` on.
+    ///
+    /// # Panics
+    /// If `values` is shorter than `keys`, `acc` is longer than `stride`, or the weights are fewer than one row.
+    fn accumulate_spikes(
+        level: Level,
+        acc: &mut [Self],
+        weights: &[Self],
+        stride: usize,
+        keys: &[u32],
+        base: u32,
+        values: &[Self],
+    );
+
+    /// The same for a run of consecutive rows, one for each value: a dense input.
+    ///
+    /// # Panics
+    /// If `acc` is longer than `stride`, or the weights are too few for all values.
+    fn accumulate_run(level: Level, acc: &mut [Self], weights: &[Self], stride: usize, values: &[Self]);
+
+    /// `acc += x * row`: one spike, delivered to a contiguous row of targets.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    fn add_scaled(level: Level, acc: &mut [Self], row: &[Self], x: Self);
+
+    /// `acc += a * b`, element by element.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    fn add_products(level: Level, acc: &mut [Self], a: &[Self], b: &[Self]);
+}
+
+/// Where the weights of the `i`-th input begin, counted in rows.
+trait Rows: Copy {
+    fn row(self, i: usize) -> usize;
+    fn len(self) -> usize;
+}
+
+/// Rows of a sorted spike list. `last` is the last row there is: the clamp makes any key safe to follow.
+#[derive(Clone, Copy)]
+struct SpikeRows<'a> {
+    keys: &'a [u32],
+    base: u32,
+    last: usize,
+}
+
+impl Rows for SpikeRows<'_> {
+    #[inline(always)]
+    fn row(self, i: usize) -> usize {
+        let row = self.keys[i].wrapping_sub(self.base) as usize;
+        debug_assert!(row <= self.last, "a spike outside of the weights");
+        row.min(self.last)
+    }
+
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.keys.len()
+    }
+}
+
+/// Consecutive rows.
+#[derive(Clone, Copy)]
+struct RunRows(usize);
+
+impl Rows for RunRows {
+    #[inline(always)]
+    fn row(self, i: usize) -> usize {
+        i
+    }
+
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0
+    }
+}
+
+/// Accumulates `width` full registers of outputs, with `SPLIT` inputs in flight so that the latency of an addition is
+/// hidden where few registers are in use.
+///
+/// # Safety
+/// The instruction set of `V` must be available; `acc` must be valid for `WIDTH * LANES` floats, `values` for as many
+/// as there are rows, and `weights` for as many floats from the beginning of every row.
+#[inline(always)]
+unsafe fn accumulate_tile<V: Vector, R: Rows, const WIDTH: usize, const SPLIT: usize>(
+    acc: *mut V::Scalar,
+    weights: *const V::Scalar,
+    stride: usize,
+    rows: R,
+    values: *const V::Scalar,
+) {
+    // SAFETY: all accesses stay within what the caller vouches for: `i < rows.len()`, `k < WIDTH`.
+    unsafe {
+        let mut sums = [[V::zero(); WIDTH]; SPLIT];
+        for (k, sum) in sums[0].iter_mut().enumerate() {
+            *sum = V::load(acc.add(k * V::LANES));
+        }
+        let mut i = 0;
+        while i + SPLIT <= rows.len() {
+            for (split, lane) in sums.iter_mut().enumerate() {
+                let value = V::splat(*values.add(i + split));
+                let row = weights.add(rows.row(i + split) * stride);
+                for (k, sum) in lane.iter_mut().enumerate() {
+                    *sum = sum.add_product(value, V::load(row.add(k * V::LANES)));
+                }
+            }
+            i += SPLIT;
+        }
+        while i < rows.len() {
+            let value = V::splat(*values.add(i));
+            let row = weights.add(rows.row(i) * stride);
+            for (k, sum) in sums[0].iter_mut().enumerate() {
+                *sum = sum.add_product(value, V::load(row.add(k * V::LANES)));
+            }
+            i += 1;
+        }
+        for k in 0..WIDTH {
+            let mut sum = sums[0][k];
+            for lane in &sums[1..] {
+                sum = sum.add(lane[k]);
+            }
+            sum.store(acc.add(k * V::LANES));
+        }
+    }
+}
+
+/// The outputs that do not fill a register.
+///
+/// # Safety
+/// As for [`accumulate_tile`], with `n < LANES` floats in place of full registers.
+#[inline(always)]
+unsafe fn accumulate_tail<V: Vector, R: Rows>(
+    acc: *mut V::Scalar,
+    weights: *const V::Scalar,
+    stride: usize,
+    rows: R,
+    values: *const V::Scalar,
+    n: usize,
+) {
+    // SAFETY: all accesses stay within what the caller vouches for: `i < rows.len()`, and `n` floats of each row.
+    unsafe {
+        let mut even = V::load_first(acc, n);
+        let mut odd = V::zero();
+        let mut i = 0;
+        while i + 2 <= rows.len() {
+            let first = V::load_first(weights.add(rows.row(i) * stride), n);
+            even = even.add_product(V::splat(*values.add(i)), first);
+            let second = V::load_first(weights.add(rows.row(i + 1) * stride), n);
+            odd = odd.add_product(V::splat(*values.add(i + 1)), second);
+            i += 2;
+        }
+        if i < rows.len() {
+            let row = V::load_first(weights.add(rows.row(i) * stride), n);
+            even = even.add_product(V::splat(*values.add(i)), row);
+        }
+        even.add(odd).store_first(acc, n);
+    }
+}
+
+/// # Safety
+/// The instruction set of `V` must be available; `values` must be valid for as many floats as there are rows, and
+/// `weights` for `acc.len()` floats from the beginning of every row.
+#[inline(always)]
+unsafe fn accumulate<V: Vector, R: Rows>(
+    acc: &mut [V::Scalar],
+    weights: *const V::Scalar,
+    stride: usize,
+    rows: R,
+    values: *const V::Scalar,
+) {
+    if rows.len() == 0 {
+        return;
+    }
+    let n = acc.len();
+    let acc = acc.as_mut_ptr();
+    let mut at = 0;
+    // SAFETY: the tiles cover `at..n` without overlap and never reach past `n`; the rest is the caller's word.
+    unsafe {
+        while at + 4 * V::LANES <= n {
+            accumulate_tile::<V, R, 4, 2>(acc.add(at), weights.add(at), stride, rows, values);
+            at += 4 * V::LANES;
+        }
+        if at + 2 * V::LANES <= n {
+            accumulate_tile::<V, R, 2, 4>(acc.add(at), weights.add(at), stride, rows, values);
+            at += 2 * V::LANES;
+        }
+        if at + V::LANES <= n {
+            accumulate_tile::<V, R, 1, 4>(acc.add(at), weights.add(at), stride, rows, values);
+            at += V::LANES;
+        }
+        if at < n {
+            accumulate_tail::<V, R>(acc.add(at), weights.add(at), stride, rows, values, n - at);
+        }
+    }
+}
+
+/// # Safety
+/// The instruction set of `V` must be available; `row` must be valid for `acc.len()` floats.
+#[inline(always)]
+unsafe fn add_scaled<V: Vector>(acc: &mut [V::Scalar], row: *const V::Scalar, x: V::Scalar) {
+    let n = acc.len();
+    let acc = acc.as_mut_ptr();
+    let mut at = 0;
+    // SAFETY: `at + LANES <= n`, and the tail covers the remaining `n - at < LANES` floats.
+    unsafe {
+        let x = V::splat(x);
+        while at + V::LANES <= n {
+            V::load(acc.add(at)).add_product(x, V::load(row.add(at))).store(acc.add(at));
+            at += V::LANES;
+        }
+        if at < n {
+            let row = V::load_first(row.add(at), n - at);
+            V::load_first(acc.add(at), n - at).add_product(x, row).store_first(acc.add(at), n - at);
+        }
+    }
+}
+
+/// # Safety
+/// The instruction set of `V` must be available; `a` and `b` must be valid for `acc.len()` floats.
+#[inline(always)]
+unsafe fn add_products<V: Vector>(acc: &mut [V::Scalar], a: *const V::Scalar, b: *const V::Scalar) {
+    let n = acc.len();
+    let acc = acc.as_mut_ptr();
+    let mut at = 0;
+    // SAFETY: `at + LANES <= n`, and the tail covers the remaining `n - at < LANES` floats.
+    unsafe {
+        while at + V::LANES <= n {
+            let sum = V::load(acc.add(at));
+            sum.add_product(V::load(a.add(at)), V::load(b.add(at))).store(acc.add(at));
+            at += V::LANES;
+        }
+        if at < n {
+            let rest = n - at;
+            let sum = V::load_first(acc.add(at), rest);
+            sum.add_product(V::load_first(a.add(at), rest), V::load_first(b.add(at), rest))
+                .store_first(acc.add(at), rest);
+        }
+    }
+}
+
+/// Compiles the kernels for one instruction set and precision.
+macro_rules! compile {
+    ($module:ident, $vector:ty, $scalar:ty $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            /// # Safety
+            /// As for [`super::accumulate`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn accumulate_spikes(
+                acc: &mut [$scalar],
+                weights: *const $scalar,
+                stride: usize,
+                rows: SpikeRows<'_>,
+                values: *const $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { accumulate::<$vector, _>(acc, weights, stride, rows, values) }
+            }
+
+            /// # Safety
+            /// As for [`super::accumulate`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn accumulate_run(
+                acc: &mut [$scalar],
+                weights: *const $scalar,
+                stride: usize,
+                rows: RunRows,
+                values: *const $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { accumulate::<$vector, _>(acc, weights, stride, rows, values) }
+            }
+
+            /// # Safety
+            /// As for [`super::add_scaled`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn add_scaled(acc: &mut [$scalar], row: *const $scalar, x: $scalar) {
+                // SAFETY: the caller's word.
+                unsafe { super::add_scaled::<$vector>(acc, row, x) }
+            }
+
+            /// # Safety
+            /// As for [`super::add_products`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn add_products(acc: &mut [$scalar], a: *const $scalar, b: *const $scalar) {
+                // SAFETY: the caller's word.
+                unsafe { super::add_products::<$vector>(acc, a, b) }
+            }
+        }
+    };
+}
+
+compile!(plain_f32, Plain<f32>, f32);
+compile!(plain_f64, Plain<f64>, f64);
+#[cfg(target_arch = "x86_64")]
+compile!(avx2_f32, Avx2F32, f32, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+compile!(avx2_f64, Avx2F64, f64, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+compile!(avx512_f32, Avx512F32, f32, "avx512f");
+#[cfg(target_arch = "x86_64")]
+compile!(avx512_f64, Avx512F64, f64, "avx512f");
+#[cfg(target_arch = "aarch64")]
+compile!(neon_f32, NeonF32, f32, "neon");
+#[cfg(target_arch = "aarch64")]
+compile!(neon_f64, NeonF64, f64, "neon");
+
+/// Calls a kernel at the level's instruction set.
+macro_rules! dispatch {
+    ($level:expr, [$plain:ident, $avx2:ident, $avx512:ident, $neon:ident], $kernel:ident($($argument:expr),*)) => {
+        // SAFETY: a level exists only where its instruction set is available (`Level` has no other constructors), and
+        // the bounds were checked right before.
+        unsafe {
+            match $level.0 {
+                Isa::Baseline => $plain::$kernel($($argument),*),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => $avx2::$kernel($($argument),*),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => $avx512::$kernel($($argument),*),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon => $neon::$kernel($($argument),*),
+            }
+        }
+    };
+}
+
+macro_rules! element {
+    ($scalar:ty, $levels:tt) => {
+        impl Element for $scalar {
+            #[inline]
+            fn accumulate_spikes(
+                level: Level,
+                acc: &mut [Self],
+                weights: &[Self],
+                stride: usize,
+                keys: &[u32],
+                base: u32,
+                values: &[Self],
+            ) {
+                assert!(values.len() >= keys.len(), "every spike has a value");
+                assert!(acc.len() <= stride && acc.len() <= weights.len(), "the targets fit a row of weights");
+                if acc.is_empty() {
+                    return;
+                }
+                let rows = SpikeRows { keys, base, last: (weights.len() - acc.len()) / stride };
+                element!(@ level, $levels, accumulate_spikes(acc, weights.as_ptr(), stride, rows, values.as_ptr()));
+            }
+
+            #[inline]
+            fn accumulate_run(level: Level, acc: &mut [Self], weights: &[Self], stride: usize, values: &[Self]) {
+                if values.is_empty() || acc.is_empty() {
+                    return;
+                }
+                assert!(acc.len() <= stride, "the targets fit a row of weights");
+                assert!((values.len() - 1) * stride + acc.len() <= weights.len(), "every value has a row");
+                let rows = RunRows(values.len());
+                element!(@ level, $levels, accumulate_run(acc, weights.as_ptr(), stride, rows, values.as_ptr()));
+            }
+
+            #[inline]
+            fn add_scaled(level: Level, acc: &mut [Self], row: &[Self], x: Self) {
+                assert_eq!(acc.len(), row.len());
+                element!(@ level, $levels, add_scaled(acc, row.as_ptr(), x));
+            }
+
+            #[inline]
+            fn add_products(level: Level, acc: &mut [Self], a: &[Self], b: &[Self]) {
+                assert!(acc.len() == a.len() && acc.len() == b.len());
+                element!(@ level, $levels, add_products(acc, a.as_ptr(), b.as_ptr()));
+            }
+        }
+    };
+    (@ $level:expr, [$($module:ident),*], $kernel:ident($($argument:expr),*)) => {
+        dispatch!($level, [$($module),*], $kernel($($argument),*))
+    };
+}
+
+element!(f32, [plain_f32, avx2_f32, avx512_f32, neon_f32]);
+element!(f64, [plain_f64, avx2_f64, avx512_f64, neon_f64]);

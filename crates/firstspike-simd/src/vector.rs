@@ -1,0 +1,66 @@
+//! The few vector operations that the kernels need, per instruction set.
+
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
+pub(crate) mod plain;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86;
+
+/// A register of [`Vector::LANES`] floats.
+///
+/// Every method is `unsafe` for one common reason: the caller must run where the instruction set is available, and
+/// must be compiled with it enabled so that the methods inline.
+pub(crate) trait Vector: Copy {
+    /// `f32` or `f64`.
+    type Scalar: Copy;
+    /// Floats per register.
+    const LANES: usize;
+
+    /// All lanes zero.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn zero() -> Self;
+
+    /// All lanes `x`.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn splat(x: Self::Scalar) -> Self;
+
+    /// Reads [`Vector::LANES`] floats at any alignment.
+    ///
+    /// # Safety
+    /// See the trait; `from` must be readable for as many floats.
+    unsafe fn load(from: *const Self::Scalar) -> Self;
+
+    /// Reads `n < LANES` floats and sets the other lanes to zero.
+    ///
+    /// # Safety
+    /// See the trait; `from` must be readable for `n` floats.
+    unsafe fn load_first(from: *const Self::Scalar, n: usize) -> Self;
+
+    /// Writes [`Vector::LANES`] floats.
+    ///
+    /// # Safety
+    /// See the trait; `to` must be writable for as many floats.
+    unsafe fn store(self, to: *mut Self::Scalar);
+
+    /// Writes the first `n < LANES` floats.
+    ///
+    /// # Safety
+    /// See the trait; `to` must be writable for `n` floats.
+    unsafe fn store_first(self, to: *mut Self::Scalar, n: usize);
+
+    /// `self + other`.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn add(self, other: Self) -> Self;
+
+    /// `self + a * b`, rounded once where the instruction set can.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+}

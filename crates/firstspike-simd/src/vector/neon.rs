@@ -1,0 +1,79 @@
+//! NEON, which every aarch64 processor has.
+
+use super::Vector;
+use std::arch::aarch64::*;
+
+macro_rules! neon {
+    ($name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
+     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name($register);
+
+        impl Vector for $name {
+            type Scalar = $scalar;
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $splat(0.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn splat(x: $scalar) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $splat(x) })
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const $scalar) -> Self {
+                // SAFETY: the caller vouches for a register's worth of readable floats.
+                Self(unsafe { $load(from) })
+            }
+
+            #[inline(always)]
+            unsafe fn load_first(from: *const $scalar, n: usize) -> Self {
+                let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
+                for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+                    // SAFETY: `i < n`, and the caller vouches for `n` readable floats.
+                    *lane = unsafe { *from.add(i) };
+                }
+                // SAFETY: the array holds a register's worth of floats.
+                Self(unsafe { $load(lanes.as_ptr()) })
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $scalar) {
+                // SAFETY: the caller vouches for a register's worth of writable floats.
+                unsafe { $store(to, self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_first(self, to: *mut $scalar, n: usize) {
+                let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
+                // SAFETY: the array holds a register's worth of floats.
+                unsafe { $store(lanes.as_mut_ptr(), self.0) };
+                for (i, lane) in lanes.iter().enumerate().take(n) {
+                    // SAFETY: `i < n`, and the caller vouches for `n` writable floats.
+                    unsafe { *to.add(i) = *lane }
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $add(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $fma(self.0, a.0, b.0) })
+            }
+        }
+    };
+}
+
+neon!(NeonF32, f32, float32x4_t, 4, "Four `f32`.", vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vfmaq_f32);
+neon!(NeonF64, f64, float64x2_t, 2, "Two `f64`.", vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, vfmaq_f64);

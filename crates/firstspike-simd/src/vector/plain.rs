@@ -1,0 +1,69 @@
+//! Plain arrays, which the compiler turns into whatever the target has at least.
+
+use super::Vector;
+
+/// Eight floats in an array.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<T>([T; 8]);
+
+macro_rules! plain {
+    ($scalar:ty) => {
+        impl Vector for Plain<$scalar> {
+            type Scalar = $scalar;
+            const LANES: usize = 8;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                Self([0.0; 8])
+            }
+
+            #[inline(always)]
+            unsafe fn splat(x: $scalar) -> Self {
+                Self([x; 8])
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const $scalar) -> Self {
+                // SAFETY: the caller vouches for eight readable floats; an array has no alignment beyond its element's.
+                Self(unsafe { from.cast::<[$scalar; 8]>().read_unaligned() })
+            }
+
+            #[inline(always)]
+            unsafe fn load_first(from: *const $scalar, n: usize) -> Self {
+                let mut lanes = [0.0; 8];
+                for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+                    // SAFETY: `i < n`, and the caller vouches for `n` readable floats.
+                    *lane = unsafe { *from.add(i) };
+                }
+                Self(lanes)
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $scalar) {
+                // SAFETY: the caller vouches for eight writable floats.
+                unsafe { to.cast::<[$scalar; 8]>().write_unaligned(self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_first(self, to: *mut $scalar, n: usize) {
+                for (i, lane) in self.0.iter().enumerate().take(n) {
+                    // SAFETY: `i < n`, and the caller vouches for `n` writable floats.
+                    unsafe { *to.add(i) = *lane }
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+            }
+
+            #[inline(always)]
+            unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+            }
+        }
+    };
+}
+
+plain!(f32);
+plain!(f64);
