@@ -1,0 +1,210 @@
+/** Options that several commands take, and what they stand for. */
+
+import { open } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Calibration } from '../codes/calibration.js';
+import { codeNamed, codes } from '../codes/index.js';
+import { calibrate } from '../convert/calibrate.js';
+import { type ConvertOptions, convert } from '../convert/convert.js';
+import { type Dataset, openDataset } from '../data/dataset.js';
+import { FirstspikeError } from '../errors.js';
+import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
+import { readOnnx } from '../import/index.js';
+import { createProgress } from '../report/progress.js';
+import { loadNetwork } from '../simulate/file.js';
+import { type Engine, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
+import type { Context } from './program.js';
+
+/** How a code is chosen and calibrated. */
+export interface CodingOptions {
+  readonly code?: string;
+  readonly calibrate?: string;
+  readonly calibrateLimit: number;
+  readonly preprocess?: string;
+  readonly steps?: number;
+  readonly zeta?: number;
+  readonly saturate?: boolean;
+  readonly percentile?: Readonly<Record<string, number>>;
+  readonly threads: number;
+}
+
+/** Which images of DATA are used. */
+export interface SelectionOptions {
+  readonly skip: number;
+  readonly limit?: number;
+}
+
+/** How networks are simulated. */
+export interface SimulationOptions {
+  readonly engine: Engine;
+  readonly precision: Precision;
+  readonly threads: number;
+}
+
+/** What DATA may be, for help texts. */
+export const DATA_HELP = `
+DATA is one of
+  idx:IMAGES[,LABELS]     MNIST's format, gzip or plain
+  cifar:FILE[,FILE...]    CIFAR-10 binary records
+  cifar100:FILE[,FILE...]
+  images:FOLDER           JPEG and PNG, classes in labels.csv (file,label)
+  npy:FILE[,LABELS]       one image per entry of the first axis
+
+PREPROCESS is unit (x/255, the default), raw, torchvision, tf, caffe, or JSON
+  { "scale", "mean", "std", "channels": "RGB"|"BGR", "layout": "NCHW"|"NHWC", "size": [h, w], "shape": [...] }`;
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} on.`);
+  };
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('It must be a number.');
+}
+
+/** `P` for all layers or `LAYER=P` for one; may be repeated. The key of all layers is the empty name. */
+function percentile(text: string, earlier: Readonly<Record<string, number>> = {}): Record<string, number> {
+  const at = text.lastIndexOf('=');
+  return { ...earlier, [at < 0 ? '' : text.slice(0, at)]: number(text.slice(at + 1)) };
+}
+
+/** Adds the options by which a code is chosen and calibrated. */
+export function addCodingOptions(command: Command, code: Option): Command {
+  return command
+    .addOption(code)
+    .option('--calibrate <DATA>', 'data set whose activations set the ranges (training images, best)')
+    .option('--calibrate-limit <N>', 'images of it to use', wholeNumber(1), 1000)
+    .option('--preprocess <PREPROCESS>', 'how pixels become numbers (see below)')
+    .option('--steps <N>', 'time steps of codes that have them', wholeNumber(1))
+    .option('--zeta <X>', 'ttfs: windows are 1 + X times the largest calibrated activation (default: 0.5)', number)
+    .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
+    .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile)
+    .option('--threads <N>', 'threads; 0 means all', wholeNumber(0), 0);
+}
+
+/** The option that names a code. */
+export function codeOption(description: string): Option {
+  return new Option('--code <CODE>', `${description}: ${Object.keys(codes).join(', ')}`);
+}
+
+/** Adds the options that choose among the images of DATA. */
+export function addSelectionOptions(command: Command): Command {
+  return command
+    .option('--skip <N>', 'leave out the first N images', wholeNumber(0), 0)
+    .option('--limit <N>', 'use at most N images', wholeNumber(1));
+}
+
+/** Adds the options of the simulation itself. */
+export function addSimulationOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--engine <ENGINE>', 'how to simulate').choices(['layered', 'event']).default('layered'))
+    .addOption(new Option('--precision <PRECISION>', 'arithmetic').choices(['f32', 'f64']).default('f32'));
+}
+
+/** A file that a command reads: a model to convert, or a network that was saved. */
+export type Loaded = { readonly graph: Graph; readonly network?: SpikingNetwork };
+
+/** Reads an ONNX model or a saved network. */
+export async function loadFile(path: string): Promise<Loaded> {
+  if (!(await isSavedNetwork(path))) return { graph: await readOnnx(path) };
+  const network = await loadNetwork(path);
+  return { graph: network.graph, network };
+}
+
+/** Whether a file begins as safetensors do: eight bytes of length, then a JSON object. */
+async function isSavedNetwork(path: string): Promise<boolean> {
+  const file = await open(path).catch(() => undefined);
+  try {
+    const { buffer, bytesRead } = (await file?.read(Buffer.alloc(9), 0, 9)) ?? {};
+    return bytesRead === 9 && buffer?.[8] === '{'.charCodeAt(0) && buffer.readUInt16LE(6) === 0;
+  } catch {
+    // Whatever is wrong with the file, the reader of models says it better.
+    return false;
+  } finally {
+    await file?.close();
+  }
+}
+
+/** Opens DATA for images of a shape. */
+export function openData(spec: string, shape: Shape, { preprocess }: CodingOptions): Promise<Dataset> {
+  return openDataset(spec, { preprocess, shape });
+}
+
+/** What a network was calibrated on. */
+export interface CalibrationNote {
+  readonly data: string;
+  readonly images: number;
+}
+
+/** The network that a command runs: the one that was saved, or the model in a code, calibrated if the code needs it. */
+export async function codedNetwork(
+  { graph, network }: Loaded,
+  options: CodingOptions,
+  fallback: (CalibrationData & { readonly what: string }) | undefined,
+  { signal, remark }: Context,
+): Promise<{ network: SpikingNetwork; calibration?: CalibrationNote }> {
+  if (network && (options.code === undefined || options.code === network.code.name)) return { network };
+  const name = options.code ?? 'ann';
+  if (name === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}) };
+  const code = codeNamed(name);
+  const own = codeOptions(name, options);
+  let data: CalibrationData | undefined = fallback;
+  if (options.calibrate) data = { dataset: await openData(options.calibrate, inputShape(graph), options), skip: 0 };
+  else if (fallback && code.needsCalibration) {
+    remark(`Calibrating on ${fallback.what} itself; --calibrate names other data.`);
+  }
+  let calibration: Calibration | undefined;
+  if (code.needsCalibration && data) calibration = await calibrateOn(graph, data, options, signal);
+  const converted = await convert(graph, { code: name, ...own, calibration } as ConvertOptions);
+  return {
+    network: converted,
+    ...(calibration && data && { calibration: { data: data.dataset.source, images: calibration.images } }),
+  };
+}
+
+/** Shape of one image of a graph. */
+export function inputShape(graph: Graph): Shape {
+  return shapeOf(graph, graph.input);
+}
+
+/** Images to calibrate on. */
+export interface CalibrationData {
+  readonly dataset: Dataset;
+  readonly skip: number;
+  readonly limit?: number;
+}
+
+async function calibrateOn(
+  graph: Graph,
+  { dataset, skip, limit }: CalibrationData,
+  { calibrateLimit, threads }: CodingOptions,
+  signal: AbortSignal,
+): Promise<Calibration> {
+  const most = Math.min(calibrateLimit, limit ?? calibrateLimit, dataset.length - skip);
+  const progress = createProgress('calibrating', most);
+  try {
+    const images = dataset.batches({ size: 64, skip, limit: most, signal });
+    return await calibrate(graph, images, { threads, signal, onProgress: (seen) => progress.update(seen) });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The options that a code takes; others that were given are refused. */
+function codeOptions(name: string, { steps, zeta, saturate, percentile: percentiles }: CodingOptions): object {
+  const { '': percentile, ...layers } = percentiles ?? {};
+  const layerPercentiles = Object.keys(layers).length > 0 ? layers : undefined;
+  const given = Object.entries({ steps, zeta, saturate, percentile, layerPercentiles });
+  const used = given.filter(([, value]) => value !== undefined);
+  const known = Object.keys(codeNamed(name).defaults as object);
+  const problems = used
+    .filter(([option]) => !known.includes(option))
+    .map(([option]) => ({ message: `the code ${name} has no ${option}.`, remedy: 'Leave the option out.' }));
+  if (problems.length > 0) throw new FirstspikeError('OPTION_INVALID', problems);
+  return Object.fromEntries(used);
+}

@@ -1,0 +1,78 @@
+/** What a spiking code is to the rest of the program. */
+
+import type { BindingEncoder, BindingNeuron } from '../kernel.js';
+import type { Problem } from '../errors.js';
+import type { Calibration } from './calibration.js';
+import type { Projection, Topology } from './topology.js';
+import type { Bias } from '../graph/graph.js';
+
+/** What a population's neurons are there for. */
+export type Role =
+  /** Encodes the image. */
+  | 'input'
+  /** Stands for an activation function of the original network. */
+  | 'activation'
+  /** Hands a value on that the original network does not rectify. */
+  | 'relay'
+  /** Pools. */
+  | 'pool'
+  /** No neurons: new addresses for those of others. */
+  | 'route'
+  /** Potentials that are read, and what is computed from them. */
+  | 'readout';
+
+/** When a population may spike. Times are in units of the code's clock. */
+export interface Window {
+  readonly start: number;
+  readonly width: number;
+}
+
+/** What a code makes of one population of the topology. */
+export interface CodedPopulation {
+  readonly role: Role;
+  /** Neurons that it takes; none for routing. */
+  readonly neurons: number;
+  /** When it may spike; absent where it does not. */
+  readonly window?: Window;
+  /** Of an input that spikes. */
+  readonly encoder?: BindingEncoder;
+  /** Of neurons. */
+  readonly neuron?: BindingNeuron;
+  /** Synapses and bias of neurons, where they differ from the topology's. */
+  readonly projections?: readonly Projection[];
+  readonly bias?: Bias;
+  /** The original activation is `value * scale + shift`. */
+  readonly decode?: { readonly scale: number; readonly shift: number };
+}
+
+/** A topology with neurons: ready for the kernel. */
+export interface CodedTopology {
+  readonly topology: Topology;
+  /** One for each population of the topology. */
+  readonly populations: readonly CodedPopulation[];
+}
+
+/** A code: how values become spikes. Its parameters are plain data, so that a network can be saved and loaded. */
+export interface Code<Options, Parameters> {
+  /** As the command line and {@link convert} name it. */
+  readonly name: string;
+  /** What it is, in a line. */
+  readonly title: string;
+  /** Of its parameters' form; a file of another version is refused. */
+  readonly version: number;
+  /** Whether it needs statistics of the original network's activations. */
+  readonly needsCalibration: boolean;
+  /** The options that it takes where none are given. */
+  readonly defaults: Options;
+  /** All of a network that the code cannot express. */
+  unsupported(topology: Topology): readonly Problem[];
+  /**
+   * Chooses the parameters for a network.
+   *
+   * @throws ConvertError with all that the code cannot express.
+   */
+  parametrise(topology: Topology, calibration: Calibration | undefined, options: Options): Parameters;
+  /** Gives the populations their neurons. */
+  build(topology: Topology, parameters: Parameters): CodedTopology;
+}
+

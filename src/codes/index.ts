@@ -1,0 +1,31 @@
+/** All codes, by name. */
+
+import { ConvertError } from '../errors.js';
+import { ann } from './ann.js';
+import type { Code } from './code.js';
+import { type TtfsOptions, ttfs } from './ttfs.js';
+
+/** Names of the codes. */
+export type CodeName = 'ann' | 'ttfs';
+
+/** The options that each code takes. */
+export interface CodeOptions {
+  readonly ann: object;
+  readonly ttfs: TtfsOptions;
+}
+
+/** The codes. Their options and parameters are of types of their own, which only they look into. */
+export const codes: Readonly<Record<CodeName, Code<unknown, unknown>>> = { ann, ttfs };
+
+/**
+ * The code of a name.
+ *
+ * @throws ConvertError if there is none.
+ */
+export function codeNamed(name: string): Code<unknown, unknown> {
+  if (Object.hasOwn(codes, name)) return codes[name as CodeName];
+  throw new ConvertError('OPTION_INVALID', {
+    message: `there is no code "${name}".`,
+    remedy: `Codes are ${Object.keys(codes).join(', ')}.`,
+  });
+}

@@ -1,0 +1,35 @@
+/** From a graph to a spiking network. */
+
+import type { Calibration } from '../codes/calibration.js';
+import { type CodeName, type CodeOptions, codeNamed } from '../codes/index.js';
+import { lower } from '../codes/lower.js';
+import { ConvertError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { SpikingNetwork } from '../simulate/spiking-network.js';
+
+/** Options of {@link convert}: the code, what it is calibrated on, and its own options. */
+export type ConvertOptions = {
+  [Name in CodeName]: {
+    /** The code. */
+    readonly code: Name;
+    /** Statistics of the graph's activations, from `calibrate`; most codes need them. */
+    readonly calibration?: Calibration;
+  } & CodeOptions[Name];
+}[CodeName];
+
+/**
+ * Converts a graph to a spiking network.
+ *
+ * @throws ConvertError with all layers that the code cannot express, or if it needs a calibration and has none.
+ */
+export async function convert(graph: Graph, options: ConvertOptions): Promise<SpikingNetwork> {
+  const { code: name, calibration, ...own } = options;
+  const code = codeNamed(name);
+  if (code.needsCalibration && !calibration) {
+    throw new ConvertError('OPTION_INVALID', {
+      message: `the code ${name} chooses its parameters from a calibration, and none is given.`,
+      remedy: 'Pass { calibration: await calibrate(graph, images) }.',
+    });
+  }
+  return new SpikingNetwork(graph, name, code.parametrise(lower(graph), calibration, own));
+}

@@ -1,0 +1,198 @@
+/** Accuracy of a spiking network and of the original, layer by layer, over a data set. */
+
+import { DataError } from '../errors.js';
+import { describeGraph } from '../graph/describe.js';
+import { elements } from '../graph/graph.js';
+import { addCounters, type Counters, spikesPerNeuron, total } from '../simulate/counters.js';
+import { asImages, type Images } from '../simulate/images.js';
+import type { Engine, LayerDifference, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
+import type { TensorLike } from '../tensor.js';
+import { measureThroughput } from './throughput.js';
+
+/** Images of a data set with the labels that they should get. */
+export interface LabelledBatch extends TensorLike {
+  /** One for each image; without them there is agreement, but no accuracy. */
+  readonly labels?: ArrayLike<number>;
+}
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions {
+  /** `layered` if absent. */
+  readonly engine?: Engine;
+  /** `f32` if absent. */
+  readonly precision?: Precision;
+  /** Threads; one per processor if absent or 0. */
+  readonly threads?: number;
+  /** Images of one run when throughput is measured; 128 if absent. */
+  readonly batch?: number;
+  /** Most seconds to spend on measuring throughput; 0 leaves it out. 2 if absent. */
+  readonly throughputSeconds?: number;
+  /** Cancels. */
+  readonly signal?: AbortSignal;
+  /** Called after each batch with the number of images done. */
+  readonly onProgress?: (images: number) => void;
+}
+
+/** One layer of an {@link Evaluation}. */
+export interface LayerReport {
+  readonly name: string;
+  readonly role: string;
+  readonly neurons: number;
+  /** Spikes of all images. */
+  readonly spikes: number;
+  /** Spikes outside of the window, of all images. */
+  readonly saturated: number;
+  /** Synaptic events received, of all images. */
+  readonly synapticEvents: number;
+  /** When the layer may spike; absent where it does not. */
+  readonly window?: { readonly start: number; readonly width: number };
+  /** Largest |value - original activation|. */
+  readonly maxDifference: number;
+}
+
+/** What {@link evaluate} found. Shares are between 0 and 1; counts are sums over all images, unless said otherwise. */
+export interface Evaluation {
+  readonly code: string;
+  readonly engine: Engine;
+  readonly precision: Precision;
+  readonly images: number;
+  /** Share of images whose label is right; absent without labels. */
+  readonly accuracy?: number;
+  /** The same of the original network. */
+  readonly annAccuracy?: number;
+  /** Share of images whose label is among the five largest logits; only with more than ten classes. */
+  readonly accuracyTop5?: number;
+  /** The same of the original network. */
+  readonly annAccuracyTop5?: number;
+  /** Share of images in which both networks have the same label. */
+  readonly agreement: number;
+  /** Largest |logit - original logit|, relative to the largest original logit of all images. */
+  readonly logitDifference: number;
+  /** Spikes of the neurons that stand for activation functions, over their number: mean over images. */
+  readonly spikesPerNeuron: number;
+  /** Spikes of the input. */
+  readonly inputSpikes: number;
+  /** Spikes of pooling and of relay neurons. */
+  readonly poolSpikes: number;
+  readonly relaySpikes: number;
+  readonly synapticEvents: number;
+  /** Multiply-adds really executed. */
+  readonly operations: number;
+  readonly memoryReads: number;
+  readonly memoryWrites: number;
+  /** Multiply-adds of the original network. */
+  readonly macs: number;
+  /** Spikes outside of their windows. */
+  readonly saturated: number;
+  /** Of the simulation alone, warm; absent if it was not measured. */
+  readonly imagesPerSecond?: number;
+  readonly layers: readonly LayerReport[];
+}
+
+/**
+ * Runs a spiking network and the original over a data set and compares them.
+ *
+ * Throughput is measured apart, after the comparison, on the first images (64 MB of them at most) held in memory.
+ *
+ * @param dataset batches of images, as they come.
+ * @throws DataError if images do not fit the network, or labels and images are not equally many.
+ */
+export async function evaluate(
+  network: SpikingNetwork,
+  dataset: Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { engine = 'layered', precision = 'f32', threads = 0, signal, onProgress } = options;
+  const scores = { right: 0, annRight: 0, right5: 0, annRight5: 0, agreeing: 0, labelled: 0 };
+  const classes = elements(network.outputShape);
+  let counters: Counters | undefined;
+  let differences: readonly LayerDifference[] = [];
+  let largestLogit = 0;
+  let largestDifference = 0;
+  const held: Images[] = [];
+  let heldBytes = 0;
+
+  for await (const batch of dataset) {
+    const images = asImages(batch, network.inputShape);
+    const { labels: truth } = batch;
+    if (truth && truth.length !== images.count) {
+      throw new DataError('DATA_INVALID', {
+        message: `a batch has ${images.count} images but ${truth.length} labels.`,
+        remedy: 'Give one label for each image.',
+      });
+    }
+    const result = await network.runImages(images, { engine, precision, threads, compare: true, signal });
+    const { original } = result;
+    if (!original) throw new Error('a comparison was asked for');
+    for (let image = 0; image < images.count; image++) {
+      const [label, annLabel] = [result.labels[image], original.labels[image]];
+      scores.agreeing += Number(label === annLabel);
+      if (truth) {
+        const own = (data: Float32Array | Float64Array) => data.subarray(image * classes, (image + 1) * classes);
+        scores.labelled++;
+        scores.right += Number(label === truth[image]);
+        scores.annRight += Number(annLabel === truth[image]);
+        scores.right5 += Number(rank(own(result.logits.data), truth[image]) < 5);
+        scores.annRight5 += Number(rank(own(original.logits.data), truth[image]) < 5);
+      }
+    }
+    for (let i = 0; i < original.logits.data.length; i++) {
+      largestLogit = Math.max(largestLogit, Math.abs(original.logits.data[i]));
+      largestDifference = Math.max(largestDifference, Math.abs(result.logits.data[i] - original.logits.data[i]));
+    }
+    counters = counters ? addCounters(counters, result.counters) : result.counters;
+    differences = original.differences.map((layer, i) => ({
+      ...layer,
+      max: Math.max(layer.max, differences[i]?.max ?? 0),
+    }));
+    if (heldBytes < 64e6) {
+      held.push(images);
+      heldBytes += images.data.byteLength;
+    }
+    onProgress?.(counters.images);
+  }
+  if (!counters) {
+    throw new DataError('DATA_INVALID', { message: 'there is no image to evaluate.', remedy: 'Give at least one image.' });
+  }
+
+  const share = (count: number) => count / scores.labelled;
+  const { throughputSeconds: seconds = 2, batch = 128 } = options;
+  const throughput = { engine, precision, threads, batch, seconds, signal };
+  const imagesPerSecond = seconds > 0 ? await measureThroughput(network, held, throughput) : undefined;
+  return {
+    code: network.code.name,
+    engine,
+    precision,
+    images: counters.images,
+    ...(scores.labelled > 0 && { accuracy: share(scores.right), annAccuracy: share(scores.annRight) }),
+    ...(scores.labelled > 0 &&
+      classes > 10 && { accuracyTop5: share(scores.right5), annAccuracyTop5: share(scores.annRight5) }),
+    agreement: scores.agreeing / counters.images,
+    logitDifference: largestDifference === 0 ? 0 : largestDifference / largestLogit,
+    spikesPerNeuron: spikesPerNeuron(counters),
+    inputSpikes: total(counters, 'spikes', 'input'),
+    poolSpikes: total(counters, 'spikes', 'pool'),
+    relaySpikes: total(counters, 'spikes', 'relay'),
+    synapticEvents: total(counters, 'synapticEvents'),
+    operations: total(counters, 'operations'),
+    memoryReads: total(counters, 'memoryReads'),
+    memoryWrites: total(counters, 'memoryWrites'),
+    macs: describeGraph(network.graph).macs * counters.images,
+    saturated: total(counters, 'saturated'),
+    ...(imagesPerSecond !== undefined && { imagesPerSecond }),
+    layers: counters.layers.map(({ name, role, neurons, spikes, saturated, synapticEvents }, i) => {
+      const { window } = network.layers[i];
+      const maxDifference = differences[i].max;
+      return { name, role, neurons, spikes, saturated, synapticEvents, ...(window && { window }), maxDifference };
+    }),
+  };
+}
+
+/** How many logits are larger than that of a class, or as large and earlier. */
+function rank(logits: Float32Array | Float64Array, label: number): number {
+  let larger = 0;
+  for (let i = 0; i < logits.length; i++) {
+    if (logits[i] > logits[label] || (logits[i] === logits[label] && i < label)) larger++;
+  }
+  return larger;
+}

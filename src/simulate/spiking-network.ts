@@ -1,0 +1,247 @@
+/** A network in a code, ready to run. */
+
+import type { NdArray } from 'ndarray';
+import { ann } from '../codes/ann.js';
+import type { CodedTopology, Role, Window } from '../codes/code.js';
+import { codeNamed } from '../codes/index.js';
+import { lower } from '../codes/lower.js';
+import { FirstspikeError } from '../errors.js';
+import { elements, type Graph, type Shape } from '../graph/graph.js';
+import type { BindingNetwork, BindingOutcome } from '../kernel.js';
+import { asNdArray, type TensorLike } from '../tensor.js';
+import { bindNetwork } from './bind.js';
+import type { Counters } from './counters.js';
+import { asImages, type Images, type ImageSource } from './images.js';
+import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
+import { runTask } from './task.js';
+
+/** How a network is simulated: spike by spike in time order (the definition), or a layer's window at once (fast). */
+export type Engine = 'event' | 'layered';
+
+/** Precision of all arithmetic. */
+export type Precision = 'f32' | 'f64';
+
+/** Options of {@link SpikingNetwork.run}. */
+export interface RunOptions {
+  /** `layered` if absent. */
+  readonly engine?: Engine;
+  /** `f32` if absent. */
+  readonly precision?: Precision;
+  /** Threads; one per processor if absent or 0. The result does not depend on it. */
+  readonly threads?: number;
+  /** What to keep beside logits and counters. */
+  readonly record?: {
+    /** Every spike: neuron and time. */
+    readonly spikes?: boolean;
+    /** Spikes of each neuron, summed over the batch. */
+    readonly neurons?: boolean;
+  };
+  /** Whether to run the original network on the same images and compare every layer with it. */
+  readonly compare?: boolean;
+  /** Cancels; the promise is rejected with the signal's reason at once. */
+  readonly signal?: AbortSignal;
+}
+
+/** One layer of a spiking network. */
+export interface Layer {
+  /** Name of the graph's node (of its tensor, for the input). */
+  readonly name: string;
+  /** What its neurons are there for. */
+  readonly role: Role;
+  /** Arrangement of the activations: `[height, width, channels]`. */
+  readonly shape: readonly [number, number, number];
+  /** Neurons that it takes. */
+  readonly neurons: number;
+  /** When it may spike, in units of the code's clock; absent where it does not. */
+  readonly window?: Window;
+  /** Connections that it receives: the multiply-adds of the dense computation. */
+  readonly connections: number;
+}
+
+/** All spikes of one layer over a batch. */
+export interface LayerSpikes {
+  readonly name: string;
+  /** Where each image's spikes begin; one more than there are images. */
+  readonly offsets: Uint32Array;
+  /** Neurons (`[height][width][channel]`), ascending within an image. */
+  readonly neurons: Uint32Array;
+  /** Times relative to the start of the layer's window. */
+  readonly times: Float32Array | Float64Array;
+}
+
+/** How far one layer is from the original network over a batch. */
+export interface LayerDifference {
+  readonly name: string;
+  /** Largest |value - original|, in units of the original activation. */
+  readonly max: number;
+  /** Root mean square of the difference, relative to that of the original activation. */
+  readonly relativeRms: number;
+  /** Neurons whose original activation is not zero, summed over images. */
+  readonly originalActive: number;
+}
+
+/** What a run gives. */
+export interface RunResult {
+  /** `[images, ...output shape]`. */
+  readonly logits: NdArray<Float32Array | Float64Array>;
+  /** Index of each image's largest logit. */
+  readonly labels: Int32Array;
+  /** Spikes of each image, of all layers together. */
+  readonly imageSpikes: Uint32Array;
+  readonly counters: Counters;
+  /** If recorded: of the layers that spike. */
+  readonly spikes?: readonly LayerSpikes[];
+  /** If compared. */
+  readonly original?: {
+    readonly logits: NdArray<Float32Array | Float64Array>;
+    readonly labels: Int32Array;
+    readonly differences: readonly LayerDifference[];
+  };
+  /** Time that the kernel took, in seconds. */
+  readonly seconds: number;
+}
+
+/** A network in a spiking code. Make one with `convert`, or load one with `loadNetwork`. */
+export class SpikingNetwork {
+  /** The original network. */
+  readonly graph: Graph;
+  /** The code's name, and the parameters chosen for this network. */
+  readonly code: { readonly name: string; readonly version: number; readonly parameters: unknown };
+  /** Shape of one image. */
+  readonly inputShape: Shape;
+  /** Shape of one output. */
+  readonly outputShape: Shape;
+  readonly #coded: CodedTopology;
+  readonly #bound = new Map<string, BindingNetwork>();
+  #layers: readonly Layer[] | undefined;
+
+  /**
+   * @param parameters of the code, as {@link SpikingNetwork.code} has them.
+   * @throws ConvertError if there is no such code.
+   */
+  constructor(graph: Graph, code: string, parameters: unknown) {
+    const { name, version, build } = codeNamed(code);
+    this.graph = graph;
+    this.code = { name, version, parameters };
+    this.#coded = build(lower(graph), parameters);
+    this.inputShape = this.#coded.topology.inputShape;
+    this.outputShape = this.#coded.topology.outputShape;
+  }
+
+  /** The layers in the order in which they run; the input first, the readout last. */
+  get layers(): readonly Layer[] {
+    if (!this.#layers) {
+      const { topology, populations } = this.#coded;
+      const { connections } = this.#bind('f32', 'code');
+      this.#layers = topology.populations.map(({ name, extent }, index) => {
+        const { role, neurons, window } = populations[index];
+        const shape = [extent.height, extent.width, extent.channels] as const;
+        return { name, role, shape, neurons, window, connections: connections[index] };
+      });
+    }
+    return this.#layers;
+  }
+
+  /**
+   * Runs one image or a batch, off the main thread.
+   *
+   * @param batch `[n, ...input shape]` or one image of the input shape.
+   * @throws DataError if the batch does not fit or holds values that are not finite.
+   */
+  async run(batch: TensorLike, options: RunOptions = {}): Promise<RunResult> {
+    return this.runImages(asImages(batch, this.inputShape), options);
+  }
+
+  /**
+   * Runs images as they come and gives results in the same order. The source is asked for another image only when
+   * there is room for it, so memory is bounded; ending the iteration early ends the source.
+   */
+  stream(source: ImageSource, options: StreamOptions = {}): AsyncGenerator<StreamResult> {
+    return streamImages(this, source, options);
+  }
+
+  /** @internal {@link run} for images that were checked before. */
+  async runImages({ data, count }: Images, options: RunOptions): Promise<RunResult> {
+    const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
+    checkChoice('engine', engine, ['event', 'layered']);
+    checkChoice('precision', precision, ['f32', 'f64']);
+    checkCount('threads', threads);
+    const network = this.#bind(precision, 'code');
+    const original = compare ? this.#bind(precision, 'original') : undefined;
+    const settings = {
+      count,
+      event: engine === 'event',
+      threads,
+      recordSpikes: record.spikes ?? false,
+      recordNeurons: record.neurons ?? false,
+    };
+    const outcome = await runTask(signal, (task) => network.run(data, settings, task, original));
+    return this.#result(outcome, count);
+  }
+
+  /** The kernel's network: of the code, or the original one in the same populations. Packed when first needed. */
+  #bind(precision: Precision, what: 'code' | 'original'): BindingNetwork {
+    const key = `${precision} ${what}`;
+    const known = this.#bound.get(key);
+    if (known) return known;
+    const coded = what === 'code' ? this.#coded : ann.build(this.#coded.topology, {});
+    const bound = bindNetwork(coded, precision === 'f64');
+    this.#bound.set(key, bound);
+    return bound;
+  }
+
+  #result(outcome: BindingOutcome, count: number): RunResult {
+    const { topology, populations } = this.#coded;
+    const names = topology.populations.map(({ name }) => name);
+    const layers = outcome.counts.map((counts, index) => {
+      const { role, neurons } = populations[index];
+      const neuronSpikes = outcome.neuronSpikes[index];
+      return { name: names[index], role, neurons, ...counts, ...(neuronSpikes && { neuronSpikes }) };
+    });
+    const spikes = outcome.trains
+      .map((train, index) => ({ name: names[index], ...train }))
+      .filter((_, index) => populations[index].window);
+    const original = outcome.differences.length > 0 && {
+      ...this.#outputs(outcome.referenceOutputs, count),
+      differences: outcome.differences.map(({ max, squares, referenceSquares, referenceActive }, index) => ({
+        name: names[index],
+        max,
+        relativeRms: squares === 0 ? 0 : Math.sqrt(squares / referenceSquares),
+        originalActive: referenceActive,
+      })),
+    };
+    return {
+      ...this.#outputs(outcome.outputs, count),
+      imageSpikes: outcome.imageSpikes,
+      counters: { images: count, layers },
+      ...(spikes.length > 0 && { spikes }),
+      ...(original && { original }),
+      seconds: outcome.seconds,
+    };
+  }
+
+  #outputs(data: Float32Array | Float64Array, count: number): Pick<RunResult, 'logits' | 'labels'> {
+    const classes = elements(this.outputShape);
+    const labels = Int32Array.from({ length: count }, (_, image) => largest(data, image * classes, classes));
+    return { logits: asNdArray(data, [count, ...this.outputShape]), labels };
+  }
+}
+
+/** Index of the largest of `count` numbers from `start` on; the first, if several are. */
+function largest(data: Float32Array | Float64Array, start: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (data[start + i] > data[start + best]) best = i;
+  return best;
+}
+
+function checkChoice(option: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
+  const message = `there is no ${option} "${value}".`;
+  throw new FirstspikeError('OPTION_INVALID', { message, remedy: `Choose ${choices.join(' or ')}.` });
+}
+
+function checkCount(option: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= 1024) return;
+  const message = `${option} cannot be ${value}.`;
+  throw new FirstspikeError('OPTION_INVALID', { message, remedy: 'Give a whole number from 0 (all) to 1024.' });
+}

@@ -1,0 +1,79 @@
+/** Images as they come, results in the same order. */
+
+import { elements } from '../graph/graph.js';
+import { type Images, type ImageSource, imageBatches } from './images.js';
+import type { RunOptions, RunResult, SpikingNetwork } from './spiking-network.js';
+
+/** Options of {@link SpikingNetwork.stream}. */
+export interface StreamOptions extends Omit<RunOptions, 'record' | 'compare'> {
+  /** Batches under way at once. 2 if absent. */
+  readonly concurrency?: number;
+  /** Images that are run together; a batch waits until it is full. 1 if absent. */
+  readonly batch?: number;
+}
+
+/** What a stream gives for each image. */
+export interface StreamResult {
+  /** Place of the image in the stream, from 0. */
+  readonly index: number;
+  /** Index of the largest logit. */
+  readonly label: number;
+  /** One number per class. */
+  readonly logits: Float32Array | Float64Array;
+  /** Spikes of all layers. */
+  readonly spikes: number;
+}
+
+/** See {@link SpikingNetwork.stream}. */
+export async function* streamImages(
+  network: SpikingNetwork,
+  source: ImageSource,
+  options: StreamOptions,
+): AsyncGenerator<StreamResult> {
+  const { concurrency = 2, batch = 1, ...run } = options;
+  const classes = elements(network.outputShape);
+  const abort = new AbortController();
+  const signal = run.signal ? AbortSignal.any([run.signal, abort.signal]) : abort.signal;
+  const underway: Promise<RunResult>[] = [];
+  let index = 0;
+  function* results({ labels, logits, imageSpikes }: RunResult): Generator<StreamResult> {
+    for (let i = 0; i < labels.length; i++) {
+      const own = logits.data.slice(i * classes, (i + 1) * classes);
+      yield { index: index++, label: labels[i], logits: own, spikes: imageSpikes[i] };
+    }
+  }
+  const batches = imageBatches(source, network.inputShape, { size: batch, signal });
+  let next: Promise<IteratorResult<Images>> | undefined;
+  let ended = false;
+  try {
+    for (;;) {
+      if (!ended && underway.length < concurrency) next ??= batches.next();
+      if (!next && underway.length === 0) return;
+      // Whichever comes first: a slow source does not hold results back, nor slow runs the source while there is room.
+      const arrived = await Promise.race<IteratorResult<Images> | RunResult>([
+        ...(next ? [next] : []),
+        ...underway.slice(0, 1),
+      ]);
+      if ('labels' in arrived) {
+        underway.shift();
+        yield* results(arrived);
+        continue;
+      }
+      next = undefined;
+      if (arrived.done) {
+        ended = true;
+        continue;
+      }
+      const result = network.runImages(arrived.value, { ...run, signal });
+      // It is awaited later; until then a failure must not count as unhandled.
+      result.catch(() => {});
+      underway.push(result);
+    }
+  } finally {
+    abort.abort();
+    const closed = batches.return(undefined).catch(() => {});
+    // A source that is waited for closes when it answers.
+    if (!next) await closed;
+    next?.catch(() => {});
+  }
+}

@@ -1,0 +1,41 @@
+/** Work of the kernel as a promise that can be cancelled and fails with typed errors. */
+
+import { DataError, FirstspikeError } from '../errors.js';
+import { type BindingTask, kernel } from '../kernel.js';
+
+/**
+ * Starts work of the kernel. Rejects with the signal's reason as soon as it aborts; the kernel stops at the next image.
+ */
+export async function runTask<T>(signal: AbortSignal | undefined, start: (task: BindingTask) => Promise<T>): Promise<T> {
+  signal?.throwIfAborted();
+  const task = new kernel.BindingTask();
+  const work = start(task).catch((error) => {
+    throw typed(error);
+  });
+  if (!signal) return work;
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      task.cancel();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // After an abort nobody waits for the kernel's own rejection.
+    work.catch(() => {});
+  }
+}
+
+/** The kernel's error as one of ours. */
+export function typed(error: unknown): FirstspikeError {
+  const { code, message } = error as { code?: string; message?: string };
+  if (code === 'InvalidArg') {
+    return new DataError('INPUT_INVALID', { message: `${message}.`, remedy: 'Give finite numbers of the right shape.' });
+  }
+  const problem = { message: `the kernel failed: ${message}.`, remedy: 'This is a defect of firstspike: please report it.' };
+  return new FirstspikeError('INTERNAL', problem, { cause: error });
+}
