@@ -1,9 +1,47 @@
-/** The public surface, and nothing else. */
+/**
+ * firstspike: trained image classifiers as spiking networks.
+ *
+ * One verb per step: {@link readOnnx} a model, {@link calibrate} it on images, {@link convert} it to a code,
+ * {@link SpikingNetwork.run} it or {@link SpikingNetwork.stream} images through it, {@link evaluate} it against the
+ * original, {@link SpikingNetwork.save} it and {@link loadNetwork} it again.
+ *
+ * @packageDocumentation
+ */
 
-import { kernel } from './kernel.js';
-
-export * from './errors.js';
-export * from './tensor.js';
-
-/** Version of the native kernel: the package's own. */
-export const kernelVersion: () => string = kernel.kernelVersion;
+export type { ActivationStatistics, Calibration, LayerStatistics } from './codes/calibration.js';
+export type { Role, Window } from './codes/code.js';
+export type { CodeName, CodeOptions } from './codes/index.js';
+export type { TtfsOptions } from './codes/ttfs.js';
+export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
+export { type ConvertOptions, convert } from './convert/convert.js';
+export { type Batch, type BatchOptions, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
+export { type NpyArray, type NpyData, readNpy, writeNpy } from './data/npy.js';
+export { ConvertError, DataError, type ErrorCode, FirstspikeError, ImportError, type Problem } from './errors.js';
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type LabelledBatch,
+  type LayerReport,
+} from './evaluate/evaluate.js';
+export type { Constant, DataType } from './graph/constant.js';
+export { describeGraph, type GraphDescription, type NodeDescription } from './graph/describe.js';
+export type * from './graph/graph.js';
+export { type ReadOnnxOptions, readOnnx } from './import/index.js';
+export { kernelLevels, kernelVersion } from './kernel.js';
+export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js';
+export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
+export type { ImageSource } from './simulate/images.js';
+export {
+  type Engine,
+  type Layer,
+  type LayerDifference,
+  type LayerSpikes,
+  loadNetwork,
+  type Precision,
+  type RunOptions,
+  type RunResult,
+  SpikingNetwork,
+} from './simulate/spiking-network.js';
+export type { StreamOptions, StreamResult } from './simulate/stream.js';
+export type { TensorData, TensorLike } from './tensor.js';

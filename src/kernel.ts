@@ -21,4 +21,7 @@ async function load(): Promise<typeof Native> {
 /** The addon's exports: `Binding*` types and functions. */
 export const kernel: typeof Native = await load();
 
+/** Version of the kernel, and the instruction sets that it can use on this processor, slowest first. */
+export const { kernelVersion, kernelLevels } = kernel;
+
 export type * from '../native.js';

@@ -3,16 +3,8 @@
 import { Command } from 'commander';
 import { formatCount } from '../report/format.js';
 import { formatTable } from '../report/table.js';
-import { saveNetwork } from '../simulate/file.js';
 import type { Layer } from '../simulate/spiking-network.js';
-import {
-  addCodingOptions,
-  type CodingOptions,
-  codedNetwork,
-  codeOption,
-  DATA_HELP,
-  loadFile,
-} from './options.js';
+import { addCodingOptions, type CodingOptions, codedNetwork, codeOption, DATA_HELP, loadFile } from './options.js';
 import type { Context } from './program.js';
 
 interface ConvertCommandOptions extends CodingOptions {
@@ -32,7 +24,7 @@ export function convertCommand(context: Context): Command {
     .action(async (path: string, options: ConvertCommandOptions) => {
       const loaded = await loadFile(path);
       const { network, calibration } = await codedNetwork(loaded, options, undefined, context);
-      await saveNetwork(network, options.output);
+      await network.save(options.output);
       const { code, layers } = network;
       if (options.json) {
         print(JSON.stringify({ file: options.output, code, calibration, layers }, null, 2));

@@ -30,9 +30,13 @@ export function demoCommand({ print, remark, signal }: Context): Command {
       const graph = await readOnnx(file('digits-bn.onnx'));
       const shape = inputShape(graph);
       const training = await openDataset(`idx:${file('train-first1000-images-idx3-ubyte.gz')}`, { shape });
-      const test = await openDataset(`idx:${file('t10k-images-idx3-ubyte.gz')},${file('t10k-labels-idx1-ubyte.gz')}`, { shape });
+      const test = await openDataset(`idx:${file('t10k-images-idx3-ubyte.gz')},${file('t10k-labels-idx1-ubyte.gz')}`, {
+        shape,
+      });
 
-      remark('Calibrating on 1,000 training images, converting to one spike per neuron at most, running 10,000 images ...');
+      remark(
+        'Calibrating on 1,000 training images, converting to one spike per neuron at most, running 10,000 images ...',
+      );
       const calibration = await calibrate(graph, training.batches({ size: 100, signal }), { signal });
       const network = await convert(graph, { code: 'ttfs', calibration });
       const progress = createProgress('running', test.length);

@@ -37,7 +37,12 @@ export function evalCommand(context: Context): Command {
   addCodingOptions(command, codeOption('code (default: ttfs, or that of the saved network)'));
   addSimulationOptions(addSelectionOptions(command));
   return command
-    .option('--batch <N>', 'images of one run when speed is measured', (text) => Math.max(1, Number.parseInt(text, 10)), 128)
+    .option(
+      '--batch <N>',
+      'images of one run when speed is measured',
+      (text) => Math.max(1, Number.parseInt(text, 10)),
+      128,
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: EvalCommandOptions) => {
@@ -55,7 +60,9 @@ export function evalCommand(context: Context): Command {
         const onProgress = (done: number) => progress.update(done);
         const report = await evaluate(network, batches, { engine, precision, threads, batch, signal, onProgress });
         progress.stop();
-        print(options.json ? JSON.stringify({ ...report, calibration }, null, 2) : formatEvaluation(report, calibration));
+        print(
+          options.json ? JSON.stringify({ ...report, calibration }, null, 2) : formatEvaluation(report, calibration),
+        );
       } finally {
         progress.stop();
       }
@@ -81,7 +88,10 @@ export function formatEvaluation(report: Evaluation, calibration?: CalibrationNo
     ['accuracy', `${percent(report.accuracy)} (original network ${percent(report.annAccuracy)})`],
     ...(report.accuracyTop5 === undefined
       ? []
-      : ([['top 5', `${percent(report.accuracyTop5)} (original network ${percent(report.annAccuracyTop5)})`]] as [string, string][])),
+      : ([['top 5', `${percent(report.accuracyTop5)} (original network ${percent(report.annAccuracyTop5)})`]] as [
+          string,
+          string,
+        ][])),
     ['agreement', percent(report.agreement)],
     ['spikes per neuron', report.spikesPerNeuron.toFixed(3)],
     ['input spikes', `${formatCount(report.inputSpikes / images)} per image`],
@@ -90,7 +100,9 @@ export function formatEvaluation(report: Evaluation, calibration?: CalibrationNo
       `${formatCount(report.synapticEvents / images)} per image (original network ${formatCount(macs / images)} MACs)`,
     ],
     ['speed', report.imagesPerSecond === undefined ? '-' : `${formatCount(report.imagesPerSecond)} images/s`],
-    ...(calibration ? ([['calibrated on', `${calibration.images} images of ${calibration.data}`]] as [string, string][]) : []),
+    ...(calibration
+      ? ([['calibrated on', `${calibration.images} images of ${calibration.data}`]] as [string, string][])
+      : []),
   ];
   const width = Math.max(...summary.map(([title]) => title.length));
   return [

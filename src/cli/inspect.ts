@@ -48,7 +48,12 @@ export function inspectCommand({ print }: Context): Command {
       print(`${graph.name}: ${shape(report.input.shape)} to ${shape(report.output.shape)}`);
       if (network) print(`saved in the code ${network.code.name}`);
       print('');
-      print(formatTable(['layer', 'operator', 'shape', 'parameters', 'MACs'], [...rows, ['', '', '', formatCount(parameters), formatCount(macs)]]));
+      print(
+        formatTable(
+          ['layer', 'operator', 'shape', 'parameters', 'MACs'],
+          [...rows, ['', '', '', formatCount(parameters), formatCount(macs)]],
+        ),
+      );
       print('');
       for (const { name, op, reason } of graph.dropped) print(`left out: ${name} (${op}), ${reason}`);
       for (const { code, convertible, problems } of report.codes) {

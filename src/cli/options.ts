@@ -11,8 +11,7 @@ import { FirstspikeError } from '../errors.js';
 import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
 import { readOnnx } from '../import/index.js';
 import { createProgress } from '../report/progress.js';
-import { loadNetwork } from '../simulate/file.js';
-import { type Engine, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
+import { type Engine, loadNetwork, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Context } from './program.js';
 
 /** How a code is chosen and calibrated. */

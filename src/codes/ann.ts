@@ -1,6 +1,6 @@
 /** No code at all: the original network, in the same populations. It is the reference of all others. */
 
-import type { Code, CodedPopulation } from './code.js';
+import type { Code, CodedPopulation, Role } from './code.js';
 import { neurons, type Population, type Topology } from './topology.js';
 
 /** The analog twin: every neuron hands on its activation as a number. */
@@ -12,11 +12,32 @@ export const ann: Code<object, Record<string, never>> = {
   defaults: {},
   unsupported: () => [],
   parametrise: () => ({}),
-  build: (topology: Topology) => ({ topology, populations: topology.populations.map(analog) }),
+  build: (topology: Topology) => ({
+    topology,
+    populations: topology.populations.map((population, index) => {
+      const last = index === topology.populations.length - 1;
+      return analog(population, last ? 'readout' : roleOf(population));
+    }),
+  }),
 };
 
 /** A population that does not spike. */
-export function analog({ extent, stage }: Population): CodedPopulation {
-  if (stage.kind !== 'neurons') return { role: 'readout', neurons: stage.kind === 'maxpool' ? neurons(extent) : 0 };
-  return { role: 'readout', neurons: neurons(extent), neuron: { kind: 'analog', activation: stage.activation } };
+export function analog({ extent, stage }: Population, role: Role): CodedPopulation {
+  if (stage.kind !== 'neurons') return { role, neurons: 0 };
+  return { role, neurons: neurons(extent), neuron: { kind: 'analog', activation: stage.activation } };
+}
+
+function roleOf({ stage }: Population): Role {
+  switch (stage.kind) {
+    case 'input':
+      return 'input';
+    case 'maxpool':
+      return 'pool';
+    case 'neurons':
+      return stage.activation === 'identity' ? 'relay' : 'activation';
+    case 'concat':
+    case 'permute':
+    case 'product':
+      return 'route';
+  }
 }

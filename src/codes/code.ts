@@ -1,10 +1,10 @@
 /** What a spiking code is to the rest of the program. */
 
-import type { BindingEncoder, BindingNeuron } from '../kernel.js';
 import type { Problem } from '../errors.js';
+import type { Bias } from '../graph/graph.js';
+import type { BindingEncoder, BindingNeuron } from '../kernel.js';
 import type { Calibration } from './calibration.js';
 import type { Projection, Topology } from './topology.js';
-import type { Bias } from '../graph/graph.js';
 
 /** What a population's neurons are there for. */
 export type Role =
@@ -75,4 +75,3 @@ export interface Code<Options, Parameters> {
   /** Gives the populations their neurons. */
   build(topology: Topology, parameters: Parameters): CodedTopology;
 }
-

@@ -1,12 +1,16 @@
 /** One weight per channel. */
 
 import type { Bias, ConvNode, Pads } from '../graph/graph.js';
-import type { Geometry } from './topology.js';
-import type { Extent } from './topology.js';
+import type { Extent, Geometry } from './topology.js';
 
 /** A depthwise convolution of one pixel, with padding (or cropping) around it; and where it lies. */
 export function depthwise(
-  from: { readonly name: string; readonly inputs: readonly string[]; readonly output: string; readonly origin: readonly string[] },
+  from: {
+    readonly name: string;
+    readonly inputs: readonly string[];
+    readonly output: string;
+    readonly origin: readonly string[];
+  },
   input: Extent,
   scale: Float64Array,
   bias: Bias,

@@ -11,8 +11,8 @@ import {
   type Graph,
   type GraphNode,
   type MaxPoolNode,
-  type Pads,
   type PadNode,
+  type Pads,
   type Shape,
   shapeOf,
 } from '../graph/graph.js';
@@ -312,7 +312,10 @@ class Lowering {
       const spread = (values: Float64Array) =>
         image.channels === values.length
           ? values
-          : Float64Array.from({ length: image.channels }, (_, i) => values[Math.floor((i * shape[0]) / image.channels)]);
+          : Float64Array.from(
+              { length: image.channels },
+              (_, i) => values[Math.floor((i * shape[0]) / image.channels)],
+            );
       return this.#depthwise(node, value, image, spread(scale), { values: spread(shift) });
     }
     const uniform = scale.every((factor) => factor === scale[0]);
@@ -354,7 +357,12 @@ class Lowering {
     });
     if (channels) {
       const extent = extentOf(shape);
-      return { kind: 'activity', name, source: this.#add(name, extent, { kind: 'concat', sources }), layout: { extent } };
+      return {
+        kind: 'activity',
+        name,
+        source: this.#add(name, extent, { kind: 'concat', sources }),
+        layout: { extent },
+      };
     }
     // Along another axis: side by side as vectors, and the elements' places remembered.
     const extent = extentOf([elements(shape)]);

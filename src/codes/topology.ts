@@ -5,8 +5,7 @@
  * Neurons are ordered `[height][width][channel]`, whatever the axis order of the graph was.
  */
 
-import type { Bias, ConvNode, DenseNode, Pair } from '../graph/graph.js';
-import type { ActivationFunction, Shape } from '../graph/graph.js';
+import type { ActivationFunction, Bias, ConvNode, DenseNode, Pair, Shape } from '../graph/graph.js';
 
 /** Arrangement of a population's neurons. */
 export interface Extent {

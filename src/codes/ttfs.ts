@@ -15,9 +15,9 @@
 import { ConvertError, type Problem } from '../errors.js';
 import { foldInputScalar } from '../graph/fold-input.js';
 import type { Bias, Shape } from '../graph/graph.js';
+import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, Window } from './code.js';
-import { analog } from './ann.js';
 import { depthwise } from './depthwise.js';
 import { sumOfBiases } from './lower.js';
 import { type Extent, neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
@@ -99,15 +99,20 @@ function unsupported({ populations }: Topology): Problem[] {
   return populations.flatMap(({ name, stage }): Problem[] => {
     if (stage.kind === 'product') {
       const message = 'a product of two activations has no exact time-to-first-spike form.';
-      return [{ layer: name, message, remedy: 'The codes fs and amos can convert it.' }];
+      return [{ layer: name, node: name, op: 'Mul', message, remedy: 'The codes fs and amos can convert it.' }];
     }
     if (stage.kind !== 'neurons' || stage.activation === 'relu' || stage.activation === 'identity') return [];
     const message = `${stage.activation} has no exact time-to-first-spike form; only ReLU has.`;
-    return [{ layer: name, message, remedy: 'Train with ReLU, or use the codes fs or amos, which fit other functions.' }];
+    return [
+      { layer: name, message, remedy: 'Train with ReLU, or use the codes fs or amos, which fit other functions.' },
+    ];
   });
 }
 
-function outOfDomain(topology: Topology, { zeta = 0, percentile = 100, layerPercentiles = {}, inputRange }: TtfsOptions): Problem[] {
+function outOfDomain(
+  topology: Topology,
+  { zeta = 0, percentile = 100, layerPercentiles = {}, inputRange }: TtfsOptions,
+): Problem[] {
   const problems: Problem[] = [];
   if (!(zeta > -1 && Number.isFinite(zeta))) {
     problems.push({ message: `zeta ${zeta} leaves no window.`, remedy: 'Choose zeta above -1; 0.5 is the default.' });
@@ -152,7 +157,7 @@ function build(topology: Topology, parameters: TtfsParameters): { topology: Topo
         decode: { scale: q - p, shift: p },
       };
     }
-    if (tail[index]) return { ...analog(population), ...folded };
+    if (tail[index]) return { ...analog(population, 'readout'), ...folded };
     if (stage.kind === 'neurons') {
       const relay = stage.activation === 'identity';
       const width = parameters.windows[name] ?? Math.max(Math.abs(p), Math.abs(q));
@@ -218,7 +223,9 @@ function relayInput(topology: Topology, scale: number, shift: number): Topology 
   const projections: Projection[] = [{ source: 0, synapse: { kind: 'conv', ...synapse } }];
   const stage = { kind: 'neurons', projections, bias, activation: 'identity' } as const;
   const relay: Population = { name, extent: input.extent, stage };
-  const moved = populations.slice(1).map((population): Population => ({ ...population, stage: shifted(population.stage) }));
+  const moved = populations
+    .slice(1)
+    .map((population): Population => ({ ...population, stage: shifted(population.stage) }));
   return { ...topology, populations: [input, relay, ...moved] };
 }
 

@@ -1,14 +1,14 @@
 /** Statistics of the original network's activations over a data set: what the codes choose their ranges from. */
 
+import { ann } from '../codes/ann.js';
+import type { ActivationStatistics, Calibration, LayerStatistics } from '../codes/calibration.js';
+import { lower } from '../codes/lower.js';
 import { DataError, FirstspikeError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { type BindingCalibration, kernel } from '../kernel.js';
 import { bindNetwork } from '../simulate/bind.js';
-import { runTask } from '../simulate/task.js';
 import { type ImageSource, imageBatches } from '../simulate/images.js';
-import { ann } from '../codes/ann.js';
-import type { ActivationStatistics, Calibration, LayerStatistics } from '../codes/calibration.js';
-import { lower } from '../codes/lower.js';
+import { runTask } from '../simulate/task.js';
 
 /** Options of {@link calibrate}. */
 export interface CalibrateOptions {

@@ -152,7 +152,10 @@ export async function evaluate(
     onProgress?.(counters.images);
   }
   if (!counters) {
-    throw new DataError('DATA_INVALID', { message: 'there is no image to evaluate.', remedy: 'Give at least one image.' });
+    throw new DataError('DATA_INVALID', {
+      message: 'there is no image to evaluate.',
+      remedy: 'Give at least one image.',
+    });
   }
 
   const share = (count: number) => count / scores.labelled;

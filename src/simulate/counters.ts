@@ -39,7 +39,15 @@ export interface Counters {
 /** Sum of one count over the layers of some roles (all, if none is named). */
 export function total(
   counters: Counters,
-  count: 'neurons' | 'spikes' | 'saturated' | 'synapticEvents' | 'operations' | 'updates' | 'memoryReads' | 'memoryWrites',
+  count:
+    | 'neurons'
+    | 'spikes'
+    | 'saturated'
+    | 'synapticEvents'
+    | 'operations'
+    | 'updates'
+    | 'memoryReads'
+    | 'memoryWrites',
   ...roles: readonly Role[]
 ): number {
   const wanted = counters.layers.filter((layer) => roles.length === 0 || roles.includes(layer.role));

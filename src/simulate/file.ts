@@ -12,7 +12,14 @@ import { codeNamed } from '../codes/index.js';
 import { FirstspikeError } from '../errors.js';
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../graph/constant.js';
 import { elements, type Graph, type GraphNode, type Shape } from '../graph/graph.js';
-import { SpikingNetwork } from './spiking-network.js';
+
+/** What a file holds of a network. */
+export interface StoredNetwork {
+  /** The original network. */
+  readonly graph: Graph;
+  /** Name and version of the code, and the parameters chosen for the network. */
+  readonly code: { readonly name: string; readonly version: number; readonly parameters: unknown };
+}
 
 /** Of the graph's form in the file. */
 const VERSION = 1;
@@ -46,13 +53,12 @@ const TYPED = {
 } as const;
 
 /**
- * Saves a network. The file appears whole or not at all.
+ * Writes a network. The file appears whole or not at all.
  *
  * @throws FirstspikeError (`FILE_UNREADABLE`) if it cannot be written.
  */
-export async function saveNetwork(network: SpikingNetwork, path: string): Promise<void> {
+export async function writeNetwork({ graph, code }: StoredNetwork, path: string): Promise<void> {
   const tensors: StoredTensor[] = [];
-  const { graph, code } = network;
   const stored = JSON.stringify({
     version: VERSION,
     graph: { ...graph, shapes: [...graph.shapes], nodes: graph.nodes.map((node) => detach(node, tensors)) },
@@ -64,8 +70,13 @@ export async function saveNetwork(network: SpikingNetwork, path: string): Promis
     offset += bytes.length;
     return [String(index), { dtype: SAFETENSORS_TYPES[dataType], shape, data_offsets: offsets }];
   });
-  const header = JSON.stringify({ __metadata__: { format: 'firstspike', network: stored }, ...Object.fromEntries(entries) });
-  const text = Buffer.from(header.padEnd(Math.ceil(Buffer.byteLength(header) / 8) * 8 - Buffer.byteLength(header) + header.length));
+  const header = JSON.stringify({
+    __metadata__: { format: 'firstspike', network: stored },
+    ...Object.fromEntries(entries),
+  });
+  const text = Buffer.from(
+    header.padEnd(Math.ceil(Buffer.byteLength(header) / 8) * 8 - Buffer.byteLength(header) + header.length),
+  );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
   const partial = `${path}.partial`;
@@ -84,11 +95,11 @@ export async function saveNetwork(network: SpikingNetwork, path: string): Promis
 }
 
 /**
- * Loads a network that was saved.
+ * Reads a network; `restore` makes of it what is asked for.
  *
- * @throws FirstspikeError (`FILE_UNREADABLE`, `FILE_MALFORMED`).
+ * @throws FirstspikeError (`FILE_UNREADABLE`, `FILE_MALFORMED`), the latter also if `restore` fails.
  */
-export async function loadNetwork(path: string): Promise<SpikingNetwork> {
+export async function readNetwork<T>(path: string, restore: (network: StoredNetwork) => T): Promise<T> {
   let file: Buffer;
   try {
     file = await readFile(path);
@@ -107,7 +118,7 @@ export async function loadNetwork(path: string): Promise<SpikingNetwork> {
   try {
     const nodes = (graph.nodes as unknown[]).map((node) => attach(node, tensors) as GraphNode);
     const restored: Graph = { ...graph, nodes, shapes: new Map(graph.shapes as [string, Shape][]) };
-    return new SpikingNetwork(restored, code.name, code.parameters);
+    return restore({ graph: restored, code });
   } catch (cause) {
     throw malformed('its parts contradict each other.', cause);
   }
@@ -141,7 +152,8 @@ function attach(value: unknown, tensors: ReadonlyMap<string, StoredTensor>): unk
   if (as === 'constant') return tensor;
   const { type, dataType } = TYPED[as];
   if (tensor.dataType !== dataType) throw new Error(`tensor ${$tensor} is not of ${dataType}`);
-  return new type(tensor.bytes.slice().buffer);
+  // A copy, since the bytes lie at any alignment in the file.
+  return new type(new Uint8Array(tensor.bytes).buffer);
 }
 
 function parse(path: string, file: Buffer): { metadata: Record<string, unknown>; tensors: Map<string, StoredTensor> } {
@@ -154,7 +166,8 @@ function parse(path: string, file: Buffer): { metadata: Record<string, unknown>;
   const tensors = Object.entries(entries).map(([name, entry]): [string, StoredTensor] => {
     const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
     const dataType = types.get(dtype as string);
-    const sizes = Array.isArray(shape) && shape.every((n) => Number.isSafeInteger(n) && n >= 0) ? (shape as number[]) : undefined;
+    const sizes =
+      Array.isArray(shape) && shape.every((n) => Number.isSafeInteger(n) && n >= 0) ? (shape as number[]) : undefined;
     const [from, to] = Array.isArray(offsets) ? (offsets as number[]) : [Number.NaN, Number.NaN];
     if (!dataType || !sizes || !(from >= 0 && from <= to && to <= data.length)) {
       throw malformed(`tensor ${name} has no valid type, shape and place.`);

@@ -11,7 +11,8 @@ import type { BindingNetwork, BindingOutcome } from '../kernel.js';
 import { asNdArray, type TensorLike } from '../tensor.js';
 import { bindNetwork } from './bind.js';
 import type { Counters } from './counters.js';
-import { asImages, type Images, type ImageSource } from './images.js';
+import { readNetwork, writeNetwork } from './file.js';
+import { asImages, type ImageSource, type Images } from './images.js';
 import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
 import { runTask } from './task.js';
 
@@ -160,6 +161,16 @@ export class SpikingNetwork {
     return streamImages(this, source, options);
   }
 
+  /**
+   * Saves the network as safetensors: the original graph, the code and its parameters. The file appears whole or not at
+   * all.
+   *
+   * @throws FirstspikeError (`FILE_UNREADABLE`) if it cannot be written.
+   */
+  save(path: string): Promise<void> {
+    return writeNetwork(this, path);
+  }
+
   /** @internal {@link run} for images that were checked before. */
   async runImages({ data, count }: Images, options: RunOptions): Promise<RunResult> {
     const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
@@ -225,6 +236,15 @@ export class SpikingNetwork {
     const labels = Int32Array.from({ length: count }, (_, image) => largest(data, image * classes, classes));
     return { logits: asNdArray(data, [count, ...this.outputShape]), labels };
   }
+}
+
+/**
+ * Loads a network that was saved.
+ *
+ * @throws FirstspikeError (`FILE_UNREADABLE`, `FILE_MALFORMED`).
+ */
+export function loadNetwork(path: string): Promise<SpikingNetwork> {
+  return readNetwork(path, ({ graph, code }) => new SpikingNetwork(graph, code.name, code.parameters));
 }
 
 /** Index of the largest of `count` numbers from `start` on; the first, if several are. */

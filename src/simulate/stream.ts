@@ -1,7 +1,7 @@
 /** Images as they come, results in the same order. */
 
 import { elements } from '../graph/graph.js';
-import { type Images, type ImageSource, imageBatches } from './images.js';
+import { type ImageSource, type Images, imageBatches } from './images.js';
 import type { RunOptions, RunResult, SpikingNetwork } from './spiking-network.js';
 
 /** Options of {@link SpikingNetwork.stream}. */

@@ -6,7 +6,10 @@ import { type BindingTask, kernel } from '../kernel.js';
 /**
  * Starts work of the kernel. Rejects with the signal's reason as soon as it aborts; the kernel stops at the next image.
  */
-export async function runTask<T>(signal: AbortSignal | undefined, start: (task: BindingTask) => Promise<T>): Promise<T> {
+export async function runTask<T>(
+  signal: AbortSignal | undefined,
+  start: (task: BindingTask) => Promise<T>,
+): Promise<T> {
   signal?.throwIfAborted();
   const task = new kernel.BindingTask();
   const work = start(task).catch((error) => {
@@ -34,8 +37,14 @@ export async function runTask<T>(signal: AbortSignal | undefined, start: (task: 
 export function typed(error: unknown): FirstspikeError {
   const { code, message } = error as { code?: string; message?: string };
   if (code === 'InvalidArg') {
-    return new DataError('INPUT_INVALID', { message: `${message}.`, remedy: 'Give finite numbers of the right shape.' });
+    return new DataError('INPUT_INVALID', {
+      message: `${message}.`,
+      remedy: 'Give finite numbers of the right shape.',
+    });
   }
-  const problem = { message: `the kernel failed: ${message}.`, remedy: 'This is a defect of firstspike: please report it.' };
+  const problem = {
+    message: `the kernel failed: ${message}.`,
+    remedy: 'This is a defect of firstspike: please report it.',
+  };
   return new FirstspikeError('INTERNAL', problem, { cause: error });
 }

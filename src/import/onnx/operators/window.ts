@@ -2,7 +2,7 @@
 
 import { extent } from '../../../graph/geometry.js';
 import type { Pads, Pair } from '../../../graph/graph.js';
-import { invalid, unsupported } from '../problems.js';
+import { invalid, type Refusal, unsupported } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 
 /** Where the windows of a node lie. */
@@ -77,6 +77,14 @@ export function placeWindow(
   };
 }
 
+/** Runtimes disagree about padding that is found automatically where windows are dilated or leave gaps. */
+function ambiguous(padding: string): Refusal {
+  return unsupported(
+    `has auto_pad ${padding} together with dilations, or with strides that pass over elements.`,
+    'Export the model with explicit pads.',
+  );
+}
+
 /** Padding and number of windows along one axis; `reach` is `after` with what ceil mode adds. */
 function placeAxis(
   { kernel, strides, dilations, padding }: WindowAttributes,
@@ -88,7 +96,8 @@ function placeAxis(
   const length = extent(kernel[axis], dilations[axis]);
   if (padding === 'SAME_UPPER' || padding === 'SAME_LOWER') {
     const count = Math.ceil(size / stride);
-    const total = Math.max(0, (count - 1) * stride + length - size);
+    const total = (count - 1) * stride + length - size;
+    if (dilations[axis] > 1 || total < 0) throw ambiguous(padding);
     const less = Math.floor(total / 2);
     const [before, after] = padding === 'SAME_UPPER' ? [less, total - less] : [total - less, less];
     return { before, after, reach: after, count };
