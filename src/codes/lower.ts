@@ -130,7 +130,8 @@ class Lowering {
     this.#values.set(graph.input, this.#input());
     for (const node of graph.nodes) this.#values.set(node.output, this.#lower(node));
     const outputShape = shapeOf(graph, graph.output);
-    const last = this.#activity(this.#value(graph.output), true);
+    const output = this.#activity(this.#value(graph.output), true);
+    const last = this.#hasPotentials(output.source) ? output : this.#activity(this.#current(output));
     const order = orderOf(last.layout);
     if (!order.every((neuron, i) => neuron === i)) {
       const to = new Uint32Array(order.length);
@@ -140,6 +141,13 @@ class Lowering {
       this.#add(`${last.name}/order`, extentOf([elements(outputShape)]), { kind: 'permute', source: last.source, to });
     }
     return { populations: this.#populations, inputShape: shapeOf(graph, graph.input), outputShape };
+  }
+
+  /** Whether a population is one of neurons, or follows from one alone: then it can be read without spikes. */
+  #hasPotentials(index: number): boolean {
+    const { stage } = this.#populations[index];
+    if (stage.kind === 'maxpool' || stage.kind === 'permute') return this.#hasPotentials(stage.source);
+    return stage.kind === 'neurons';
   }
 
   #value(tensor: string): Value {
@@ -340,7 +348,8 @@ class Lowering {
 
   #sum(node: GraphNode, values: readonly Value[], shape: Shape): Current {
     let terms = values.map((value) => this.#current(value));
-    if (!terms.every((term) => sameOrder(term.layout, terms[0].layout))) {
+    const alike = (a: Layout, b: Layout) => sameExtent(a.extent, b.extent) && sameOrder(a, b);
+    if (!terms.every((term) => alike(term.layout, terms[0].layout))) {
       terms = values.map((value) => this.#current(this.#image(value, shape)));
     }
     const { layout } = terms[0];

@@ -121,22 +121,21 @@ export function sources(stage: Stage): readonly number[] {
  * between itself and the output. The population that such a tail begins with, and all of the tail, need not spike:
  * its potentials are read.
  */
-export function readout(topology: Topology): readonly boolean[] {
-  const { populations } = topology;
-  const tail = populations.map(() => false);
+export function readout({ populations }: Topology): readonly boolean[] {
   const users = populations.map(() => 0);
   for (const population of populations) {
     for (const source of sources(population.stage)) users[source]++;
   }
-  let at = populations.length - 1;
-  tail[at] = true;
+  const tail = [populations.length - 1];
   for (;;) {
-    const { stage } = populations[at];
+    const { stage } = populations[tail[0]];
     const weighted = stage.kind === 'neurons' && stage.projections.some(({ synapse }) => synapse.kind !== 'identity');
     const [source, ...others] = sources(stage);
-    if (weighted || source === undefined || others.length > 0 || users[source] > 1) return tail;
-    if (populations[source].stage.kind === 'input') return tail;
-    tail[source] = true;
-    at = source;
+    if (weighted || source === undefined || others.length > 0 || users[source] > 1) break;
+    if (populations[source].stage.kind === 'input') break;
+    tail.unshift(source);
   }
+  // Only neurons have potentials: what lies between spikes and the first of them is no part of the tail.
+  while (tail.length > 1 && populations[tail[0]].stage.kind !== 'neurons') tail.shift();
+  return populations.map((_, index) => tail.includes(index));
 }

@@ -160,7 +160,8 @@ function build(topology: Topology, parameters: TtfsParameters): { topology: Topo
     if (tail[index]) return { ...analog(population, 'readout'), ...folded };
     if (stage.kind === 'neurons') {
       const relay = stage.activation === 'identity';
-      const width = parameters.windows[name] ?? Math.max(Math.abs(p), Math.abs(q));
+      // The input's relay is a little wider than its range, since rounding may carry the extremes beyond it.
+      const width = parameters.windows[name] ?? Math.max(Math.abs(p), Math.abs(q)) * (1 + 2 ** -10);
       windows[index] = { start: end, width };
       return {
         role: relay ? 'relay' : 'activation',

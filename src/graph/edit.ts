@@ -40,10 +40,10 @@ export class GraphEdit {
     return this.#readers.get(tensor) ?? [];
   }
 
-  /** The node that reads a tensor, where nothing else does and it is not the graph's output. */
+  /** The node that reads a tensor, where nothing else does. */
   soleReader(tensor: string): GraphNode | undefined {
     const readers = this.readers(tensor);
-    return readers.length === 1 && tensor !== this.#output ? readers[0] : undefined;
+    return readers.length === 1 ? readers[0] : undefined;
   }
 
   /** Whether a tensor is the graph's output. */

@@ -18,8 +18,10 @@ export interface LayerCounters {
   readonly synapticEvents: number;
   /** Multiply-adds that were really executed. */
   readonly operations: number;
-  /** Neurons updated. */
+  /** Neurons updated, once for each step. */
   readonly updates: number;
+  /** Pairs of a neuron and a step in which it received anything: inputs that arrive together count once. */
+  readonly receptions: number;
   /** Of an event-driven machine: two for each synaptic event, two for each update. */
   readonly memoryReads: number;
   /** Of an event-driven machine: one for each synaptic event and each update. */
@@ -74,6 +76,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
       synapticEvents: layer.synapticEvents + other.synapticEvents,
       operations: layer.operations + other.operations,
       updates: layer.updates + other.updates,
+      receptions: layer.receptions + other.receptions,
       memoryReads: layer.memoryReads + other.memoryReads,
       memoryWrites: layer.memoryWrites + other.memoryWrites,
       ...(layer.neuronSpikes &&

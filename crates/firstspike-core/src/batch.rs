@@ -3,6 +3,7 @@
 use crate::engine::{Engine, Workspace};
 use crate::error::RunError;
 use crate::network::Network;
+use crate::neuron::Timing;
 use crate::real::Real;
 use crate::record::{Counts, Record, Train};
 use crate::signal::Signal;
@@ -11,13 +12,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A network with memory to run it, which is kept from run to run.
+#[derive(Debug)]
+pub struct Runner<T> {
+    network: Network<T>,
+    spare: Mutex<Vec<Workspace<T>>>,
+}
+
 /// What to run.
 #[derive(Debug)]
 pub struct Request<'a, T, I> {
-    /// The network.
-    pub network: &'a Network<T>,
     /// Network of the same populations that does not spike, to compare every population with.
-    pub reference: Option<&'a Network<T>>,
+    pub reference: Option<&'a Runner<T>>,
     /// How.
     pub engine: Engine,
     /// What to keep.
@@ -50,6 +56,8 @@ pub struct Differences {
 pub struct Outcome<T> {
     /// Outputs of all images.
     pub outputs: Vec<T>,
+    /// Spikes of all populations together, for each image.
+    pub image_spikes: Vec<u32>,
     /// What each population counted over all images.
     pub counts: Vec<Counts>,
     /// Outputs of the reference.
@@ -73,93 +81,140 @@ struct ImageOutcome<T> {
     spikes: Vec<(Vec<u32>, Vec<T>)>,
 }
 
-/// Runs images on the current thread pool. The outcome does not depend on the number of threads: images are
-/// independent, and what is summed over them is summed in their order.
-///
-/// # Errors
-/// If the images do not fit the network, hold values that are not finite, or the run is cancelled.
-pub fn run<T: Real, I: Real>(request: &Request<'_, T, I>) -> Result<Outcome<T>, RunError> {
-    let Request { network, reference, images, count, .. } = *request;
-    let inputs = network.inputs();
+impl<T: Real> Runner<T> {
+    /// Memory is allocated when the first images run.
+    pub fn new(network: Network<T>) -> Self {
+        Self { network, spare: Mutex::new(Vec::new()) }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network<T> {
+        &self.network
+    }
+
+    /// Lends a workspace to `work`.
+    fn with_workspace<R>(&self, work: impl FnOnce(&mut Workspace<T>) -> R) -> R {
+        let taken = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut space = taken.unwrap_or_else(|| Workspace::new(&self.network));
+        let result = work(&mut space);
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+        result
+    }
+
+    /// Runs images on the current thread pool. The outcome does not depend on the number of threads: images are
+    /// independent, and what is summed over them is summed in their order.
+    ///
+    /// # Errors
+    /// If the images do not fit the network, hold values that are not finite, or the run is cancelled.
+    pub fn run<I: Real>(&self, request: &Request<'_, T, I>) -> Result<Outcome<T>, RunError> {
+        let Request { reference, images, count, .. } = *request;
+        let network = &self.network;
+        let inputs = network.inputs();
+        check_images(images, count, inputs)?;
+        let alike = |other: &Self| {
+            let others = other.network.populations();
+            others.len() == network.populations().len()
+                && others.iter().zip(network.populations()).all(|(a, b)| a.shape == b.shape)
+        };
+        if !reference.is_none_or(alike) {
+            return Err(RunError::ReferenceMismatch);
+        }
+
+        let start = Instant::now();
+        let results: Vec<ImageOutcome<T>> = (0..count)
+            .into_par_iter()
+            .map(|index| {
+                if request.cancel.load(Ordering::Relaxed) {
+                    return Err(RunError::Cancelled);
+                }
+                let image = &images[index * inputs..][..inputs];
+                let outcome = self.with_workspace(|space| self.run_image(request, image, space));
+                request.progress.fetch_add(1, Ordering::Relaxed);
+                Ok(outcome)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(merge(network, request, results, start.elapsed()))
+    }
+
+    fn run_image<I: Real>(
+        &self,
+        request: &Request<'_, T, I>,
+        image: &[I],
+        space: &mut Workspace<T>,
+    ) -> ImageOutcome<T> {
+        let network = &self.network;
+        space.counts.fill(Counts::default());
+        space.run(network, request.engine, image);
+        let mut outcome = ImageOutcome {
+            output: space.output().to_vec(),
+            counts: space.counts.clone(),
+            reference_output: Vec::new(),
+            differences: Vec::new(),
+            spikes: Vec::new(),
+        };
+        if let Some(reference) = request.reference {
+            reference.with_workspace(|twin| {
+                twin.run(&reference.network, Engine::Layered, image);
+                outcome.reference_output = twin.output().to_vec();
+                outcome.differences = (0..network.populations().len())
+                    .map(|index| differences(network, index, &space.signals[index], &twin.signals[index]))
+                    .collect();
+            });
+        }
+        if request.record.spikes || request.record.neurons {
+            outcome.spikes = (0..network.populations().len())
+                .map(|index| recorded(request.record, &space.signals[index], network.timing(index)))
+                .collect();
+        }
+        outcome
+    }
+}
+
+/// Refuses images that are not `count` times `inputs` finite numbers.
+pub(crate) fn check_images<I: Real>(images: &[I], count: usize, inputs: usize) -> Result<(), RunError> {
     if images.len() != count * inputs {
         return Err(RunError::InputLength { count, expected: count * inputs, actual: images.len() });
     }
-    if let Some(at) = images.iter().position(|x| !x.is_finite()) {
-        return Err(RunError::NotFinite { image: at / inputs, element: at % inputs });
+    match images.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(RunError::NotFinite { image: at / inputs, element: at % inputs }),
+        None => Ok(()),
     }
-    let alike = |other: &Network<T>| {
-        other.populations().len() == network.populations().len()
-            && other.populations().iter().zip(network.populations()).all(|(a, b)| a.shape == b.shape)
-    };
-    if !reference.is_none_or(alike) {
-        return Err(RunError::ReferenceMismatch);
-    }
-
-    let start = Instant::now();
-    let spare = Mutex::new(Vec::new());
-    let results: Vec<ImageOutcome<T>> = (0..count)
-        .into_par_iter()
-        .map(|image| {
-            if request.cancel.load(Ordering::Relaxed) {
-                return Err(RunError::Cancelled);
-            }
-            let taken = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut spaces =
-                taken.unwrap_or_else(|| (Workspace::new(network), reference.map(|network| Workspace::new(network))));
-            let outcome = run_image(request, &images[image * inputs..][..inputs], &mut spaces.0, spaces.1.as_mut());
-            spare.lock().unwrap_or_else(PoisonError::into_inner).push(spaces);
-            request.progress.fetch_add(1, Ordering::Relaxed);
-            Ok(outcome)
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(merge(request, results, start.elapsed()))
 }
 
-fn run_image<T: Real, I: Real>(
-    request: &Request<'_, T, I>,
-    image: &[I],
-    space: &mut Workspace<T>,
-    reference: Option<&mut Workspace<T>>,
-) -> ImageOutcome<T> {
-    let network = request.network;
-    space.counts.fill(Counts::default());
-    space.run(network, request.engine, image);
-    let mut outcome = ImageOutcome {
-        output: space.output().to_vec(),
-        counts: space.counts.clone(),
-        reference_output: Vec::new(),
-        differences: Vec::new(),
-        spikes: Vec::new(),
-    };
-    if let (Some(twin), Some(reference)) = (request.reference, reference) {
-        reference.run(twin, Engine::Layered, image);
-        outcome.reference_output = reference.output().to_vec();
-        outcome.differences = (0..network.populations().len())
-            .map(|index| differences(network, index, &space.signals[index], &reference.signals[index]))
-            .collect();
-    }
-    if request.record.spikes || request.record.neurons {
-        outcome.spikes = (0..network.populations().len())
-            .map(|index| match (&space.signals[index], network.window(index)) {
-                (Signal::Spikes(spikes), Some(window)) => {
-                    let times = if request.record.spikes {
-                        spikes.values.iter().map(|&value| window.time(value)).collect()
-                    } else {
-                        Vec::new()
-                    };
-                    (spikes.keys.clone(), times)
+/// Neurons and, if they are to be kept, times of all spikes of a population.
+fn recorded<T: Real>(record: Record, signal: &Signal<T>, timing: Option<Timing<T>>) -> (Vec<u32>, Vec<T>) {
+    let (mut neurons, mut times) = (Vec::new(), Vec::new());
+    match (signal, timing) {
+        (Signal::Spikes(spikes), Some(timing)) => {
+            for (key, value, pattern) in spikes.entries() {
+                for time in timing.times(value, pattern) {
+                    neurons.push(key);
+                    if record.spikes {
+                        times.push(time);
+                    }
                 }
-                _ => (Vec::new(), Vec::new()),
-            })
-            .collect();
+            }
+        }
+        (Signal::Train(steps), _) => {
+            let mut all: Vec<(u32, usize)> = Vec::new();
+            for (step, spikes) in steps.iter().enumerate() {
+                all.extend(spikes.keys.iter().map(|&key| (key, step)));
+            }
+            all.sort_unstable();
+            neurons.extend(all.iter().map(|&(key, _)| key));
+            if record.spikes {
+                times.extend(all.iter().map(|&(_, step)| T::from_f64(step as f64)));
+            }
+        }
+        _ => {}
     }
-    outcome
+    (neurons, times)
 }
 
 fn differences<T: Real>(network: &Network<T>, index: usize, signal: &Signal<T>, reference: &Signal<T>) -> Differences {
     let population = &network.populations()[index];
     let decode = population.decode;
-    let values = signal.values(population.shape);
+    let values = network.decoded(index, signal);
     let mut differences = Differences::default();
     for (value, reference) in values.into_iter().zip(reference.values(population.shape)) {
         let difference = (value * decode.scale + decode.shift - reference).to_f64();
@@ -173,13 +228,15 @@ fn differences<T: Real>(network: &Network<T>, index: usize, signal: &Signal<T>, 
 }
 
 fn merge<T: Real, I: Real>(
+    network: &Network<T>,
     request: &Request<'_, T, I>,
     results: Vec<ImageOutcome<T>>,
     elapsed: Duration,
 ) -> Outcome<T> {
-    let populations = request.network.populations();
+    let populations = network.populations();
     let mut outcome = Outcome {
-        outputs: Vec::with_capacity(results.len() * request.network.outputs()),
+        outputs: Vec::with_capacity(results.len() * network.outputs()),
+        image_spikes: Vec::with_capacity(results.len()),
         counts: vec![Counts::default(); populations.len()],
         reference_outputs: Vec::new(),
         differences: vec![Differences::default(); if request.reference.is_some() { populations.len() } else { 0 }],
@@ -195,6 +252,7 @@ fn merge<T: Real, I: Real>(
     }
     for result in results {
         outcome.outputs.extend_from_slice(&result.output);
+        outcome.image_spikes.push(result.counts.iter().map(|counts| counts.spikes as u32).sum());
         outcome.reference_outputs.extend_from_slice(&result.reference_output);
         for (sum, counts) in outcome.counts.iter_mut().zip(result.counts) {
             *sum += counts;

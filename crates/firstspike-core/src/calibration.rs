@@ -4,6 +4,7 @@
 //! percentile is within 0.2 % (3 %) of the exact one, usually much closer since positions within a bucket are
 //! interpolated. Only counts and extremes are kept: the result depends on no order and no number of threads.
 
+use crate::batch::check_images;
 use crate::engine::{Engine, Workspace};
 use crate::error::RunError;
 use crate::network::Network;
@@ -168,12 +169,7 @@ impl Calibration {
         cancel: &AtomicBool,
     ) -> Result<(), RunError> {
         let inputs = network.inputs();
-        if images.len() != count * inputs {
-            return Err(RunError::InputLength { count, expected: count * inputs, actual: images.len() });
-        }
-        if let Some(at) = images.iter().position(|x| !x.is_finite()) {
-            return Err(RunError::NotFinite { image: at / inputs, element: at % inputs });
-        }
+        check_images(images, count, inputs)?;
         let group = 2 * rayon::current_num_threads();
         let mut spaces: Vec<Workspace<f32>> = (0..group.min(count)).map(|_| Workspace::new(network)).collect();
         for images in images.chunks(group * inputs) {

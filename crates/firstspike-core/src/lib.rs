@@ -23,12 +23,12 @@ mod signal;
 mod synapse;
 mod weights;
 
-pub use batch::{Differences, Outcome, Request, run};
+pub use batch::{Differences, Outcome, Request, Runner};
 pub use calibration::{Calibration, Statistics};
 pub use engine::{Engine, Workspace};
 pub use error::{BuildError, RunError};
 pub use network::{Bias, Decode, Network, Population, Stage};
-pub use neuron::{Activation, Encoder, Neuron, Ttfs};
+pub use neuron::{Activation, Amos, Encoder, FewSpike, Neuron, Quartz, Ttfs};
 pub use real::Real;
 pub use record::{Counts, Record, Train};
 pub use shape::{Geometry, Shape};

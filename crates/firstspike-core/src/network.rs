@@ -1,9 +1,10 @@
 //! Networks: populations in topological order, and what joins them.
 
 use crate::error::BuildError;
-use crate::neuron::{Encoder, Neuron};
+use crate::neuron::{Encoder, Neuron, Timing, Window};
 use crate::real::Real;
 use crate::shape::Shape;
+use crate::signal::Signal;
 use crate::synapse::{MaxPool, Projection};
 use firstspike_simd::Level;
 
@@ -109,27 +110,12 @@ pub struct Population<T> {
     pub stage: Stage<T>,
 }
 
-/// The window of a population that spikes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Window<T> {
-    pub width: T,
-    /// Whether negative values are spikes of neurons of their own (and not spikes after the window).
-    pub signed: bool,
-}
-
-impl<T: Real> Window<T> {
-    /// Time of the spike that stands for a value, relative to the window's start.
-    pub(crate) fn time(&self, value: T) -> T {
-        self.width - if self.signed { value.abs() } else { value }
-    }
-}
-
 /// A network that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Network<T> {
     populations: Vec<Population<T>>,
-    /// The window of each population; `None` where neurons do not spike.
-    windows: Vec<Option<Window<T>>>,
+    /// When the neurons of each population may spike; `None` where they do not.
+    timings: Vec<Option<Timing<T>>>,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -141,21 +127,21 @@ impl<T: Real> Network<T> {
     /// # Errors
     /// If populations contradict each other.
     pub fn new(populations: Vec<Population<T>>, level: Level) -> Result<Self, BuildError> {
-        let mut windows: Vec<Option<Window<T>>> = Vec::with_capacity(populations.len());
+        let mut timings: Vec<Option<Timing<T>>> = Vec::with_capacity(populations.len());
         let mut targets = vec![Vec::new(); populations.len()];
         for (index, population) in populations.iter().enumerate() {
-            let window = check(&populations[..index], population, &windows)
+            let timing = check(&populations[..index], population, &timings)
                 .map_err(|reason| BuildError::new(&population.name, reason))?;
-            windows.push(window);
+            timings.push(timing);
             if let Stage::Neurons { projections, .. } = &population.stage {
                 for (p, projection) in projections.iter().enumerate() {
                     targets[projection.source()].push((index, p));
                 }
             }
         }
-        match (populations.first(), windows.last()) {
+        match (populations.first(), timings.last()) {
             (Some(Population { stage: Stage::Input { .. }, .. }), Some(None)) => {
-                Ok(Self { populations, windows, targets, level })
+                Ok(Self { populations, timings, targets, level })
             }
             (Some(first), Some(None)) => Err(BuildError::new(&first.name, "the first population must be the input")),
             (_, Some(Some(_))) => Err(BuildError::new(&populations[populations.len() - 1].name, "the output spikes")),
@@ -192,8 +178,14 @@ impl<T: Real> Network<T> {
         self.level
     }
 
-    pub(crate) fn window(&self, population: usize) -> Option<Window<T>> {
-        self.windows[population]
+    pub(crate) fn timing(&self, population: usize) -> Option<Timing<T>> {
+        self.timings[population]
+    }
+
+    /// One value per neuron of a population: what its signal stands for.
+    pub(crate) fn decoded(&self, population: usize, signal: &Signal<T>) -> Vec<T> {
+        let shape = self.populations[population].shape;
+        self.timings[population].map_or_else(|| signal.values(shape), |timing| timing.values(signal, shape))
     }
 
     pub(crate) fn targets(&self, population: usize) -> &[(usize, usize)] {
@@ -208,12 +200,12 @@ impl<T: Real> Network<T> {
     }
 }
 
-/// Checks a population against the earlier ones; gives its window.
+/// Checks a population against the earlier ones; gives its timing.
 fn check<T: Real>(
     earlier: &[Population<T>],
     population: &Population<T>,
-    windows: &[Option<Window<T>>],
-) -> Result<Option<Window<T>>, String> {
+    timings: &[Option<Timing<T>>],
+) -> Result<Option<Timing<T>>, String> {
     let shape = population.shape;
     if shape.is_empty() || shape.len() > u32::MAX as usize / 2 {
         return Err(format!("{shape:?} is no shape of a population"));
@@ -221,15 +213,16 @@ fn check<T: Real>(
     let source = |index: usize| {
         earlier.get(index).map(|p| p.shape).ok_or_else(|| format!("source {index} is not an earlier population"))
     };
-    let widest = |sources: &[usize]| {
-        let windows: Vec<_> = sources.iter().map(|&index| windows[index]).collect();
-        if windows.iter().any(Option::is_some) != windows.iter().all(Option::is_some) {
-            return Err("some sources spike and others do not".to_owned());
-        }
-        Ok(windows
-            .into_iter()
-            .flatten()
-            .reduce(|a: Window<T>, b| Window { width: a.width.max(b.width), signed: a.signed || b.signed }))
+    let joined = |sources: &[usize]| {
+        let mut timings = sources.iter().map(|&index| timings[index]);
+        let first = timings.next().ok_or("there are no sources")?;
+        timings
+            .try_fold(first, |a, b| match (a, b) {
+                (Some(a), Some(b)) => a.join(b).map(Some),
+                (None, None) => Some(None),
+                _ => None,
+            })
+            .ok_or_else(|| "the sources do not spike in the same manner".to_owned())
     };
     match &population.stage {
         Stage::Input { encoder, order } => {
@@ -237,7 +230,7 @@ fn check<T: Real>(
                 return Err("the input must come first".to_owned());
             }
             check_permutation(order, shape)?;
-            Ok(encoder.map(|_| Window { width: T::ONE, signed: false }))
+            Ok(encoder.map(|_| Timing::Once(Window { width: T::ONE, signed: false })))
         }
         Stage::Neurons { projections, bias, neuron } => {
             for projection in projections {
@@ -252,19 +245,16 @@ fn check<T: Real>(
             if let Some(fault) = bias.fault(shape) {
                 return Err(fault);
             }
-            match neuron {
-                Neuron::Analog(_) => Ok(None),
-                Neuron::Ttfs(ttfs) if ttfs.window > T::ZERO && ttfs.window.is_finite() => {
-                    Ok(Some(Window { width: ttfs.window, signed: ttfs.signed }))
-                }
-                Neuron::Ttfs(ttfs) => Err(format!("{:?} is no window", ttfs.window)),
+            match neuron.fault() {
+                Some(fault) => Err(fault),
+                None => Ok(neuron.timing()),
             }
         }
         Stage::MaxPool { source: from, pool } => {
             if source(*from)? != pool.geometry().input || pool.geometry().output != shape {
                 return Err("the pooling's shapes are not those of its populations".to_owned());
             }
-            widest(&[*from])
+            joined(&[*from])
         }
         Stage::Concat { sources } => {
             let mut channels = 0;
@@ -278,21 +268,21 @@ fn check<T: Real>(
             if channels != shape.channels {
                 return Err(format!("{channels} channels are concatenated to {}", shape.channels));
             }
-            widest(sources)
+            joined(sources)
         }
         Stage::Permute { source: from, to } => {
             if source(*from)?.len() != shape.len() || to.len() != shape.len() {
                 return Err("a permutation keeps the number of neurons".to_owned());
             }
             check_permutation(to, shape)?;
-            widest(&[*from])
+            joined(&[*from])
         }
         Stage::Product { sources } => {
             let (a, b) = (source(sources[0])?, source(sources[1])?);
             if a != shape || (b != a && (b.pixels() != 1 || b.channels != a.channels)) {
                 return Err(format!("no product of {a:?} and {b:?}"));
             }
-            match widest(sources)? {
+            match joined(sources)? {
                 None => Ok(None),
                 Some(_) => Err("no product of spikes".to_owned()),
             }

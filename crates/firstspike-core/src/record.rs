@@ -13,8 +13,10 @@ pub struct Counts {
     pub synaptic_events: u64,
     /// Multiply-adds really executed to integrate the population's inputs.
     pub operations: u64,
-    /// Neurons updated.
+    /// Neurons updated, once for each step.
     pub updates: u64,
+    /// Pairs of a neuron and a step in which it received anything: inputs that arrive together count once.
+    pub receptions: u64,
 }
 
 impl Counts {
@@ -37,6 +39,7 @@ impl AddAssign for Counts {
         self.synaptic_events += other.synaptic_events;
         self.operations += other.operations;
         self.updates += other.updates;
+        self.receptions += other.receptions;
     }
 }
 

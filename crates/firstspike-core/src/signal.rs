@@ -3,18 +3,20 @@
 use crate::real::Real;
 use crate::shape::Shape;
 
-/// The spikes of one population for one image.
+/// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
-/// Each spike has the key of its neuron (`pixel * channels + channel`) and the value that it stands for, in the units
-/// of the original network: how much a target of weight 1 receives. A spike's time follows from its value by the
-/// population's neuron.
+/// Each entry has the key of its neuron (`pixel * channels + channel`) and the value that its spikes stand for, in the
+/// units of the original network: how much a target of weight 1 receives. Where a neuron spikes once, the time follows
+/// from the value; where it may spike in several steps of a window, the entry has a pattern.
 #[derive(Clone, Debug, Default)]
 pub struct SpikeList<T> {
     /// Neurons, ascending.
     pub keys: Vec<u32>,
     /// Values, as many as keys.
     pub values: Vec<T>,
-    /// Where each pixel's spikes begin; one more than there are pixels.
+    /// The steps in which each neuron spiked, a bit for each, the first lowest; empty where each spiked once.
+    pub patterns: Vec<u32>,
+    /// Where each pixel's entries begin; one more than there are pixels.
     pub starts: Vec<u32>,
 }
 
@@ -23,13 +25,14 @@ impl<T: Real> SpikeList<T> {
     pub fn clear(&mut self, shape: Shape) {
         self.keys.clear();
         self.values.clear();
+        self.patterns.clear();
         self.starts.clear();
         self.keys.reserve(shape.len());
         self.values.reserve(shape.len());
         self.starts.reserve(shape.pixels() + 1);
     }
 
-    /// Refills the list from one value per neuron: `spike` gives a neuron's spike, if it has one.
+    /// Refills the list from one value per neuron: `spike` gives the value of a neuron's spike, if it has one.
     pub fn compress(&mut self, shape: Shape, values: &[T], mut spike: impl FnMut(T) -> Option<T>) {
         self.clear(shape);
         self.starts.push(0);
@@ -45,30 +48,105 @@ impl<T: Real> SpikeList<T> {
         }
     }
 
-    /// Refills the list from spikes in any order.
-    pub fn collect(&mut self, shape: Shape, spikes: &mut [(u32, T)]) {
-        spikes.sort_unstable_by_key(|&(key, _)| key);
+    /// The same for neurons that may spike in several steps: `spikes` gives their value and pattern.
+    pub fn compress_patterns(&mut self, shape: Shape, values: &[T], mut spikes: impl FnMut(T) -> (T, u32)) {
+        self.clear(shape);
+        self.patterns.reserve(shape.len());
+        self.starts.push(0);
+        for (pixel, row) in values.chunks_exact(shape.channels).enumerate() {
+            let base = (pixel * shape.channels) as u32;
+            for (channel, &value) in row.iter().enumerate() {
+                let (value, pattern) = spikes(value);
+                if pattern != 0 {
+                    self.keys.push(base + channel as u32);
+                    self.values.push(value);
+                    self.patterns.push(pattern);
+                }
+            }
+            self.starts.push(self.keys.len() as u32);
+        }
+    }
+
+    /// Begins a list that is filled by [`SpikeList::push`].
+    pub(crate) fn begin(&mut self, shape: Shape) {
+        self.keys.clear();
+        self.values.clear();
+        self.patterns.clear();
+        self.starts.clear();
+        self.starts.reserve(shape.pixels() + 1);
+        self.starts.push(0);
+    }
+
+    /// Adds a spike; neurons must come in ascending order.
+    pub(crate) fn push(&mut self, shape: Shape, key: u32, value: T) {
+        self.skip_to(key as usize / shape.channels);
+        self.keys.push(key);
+        self.values.push(value);
+    }
+
+    /// Ends a list that was filled by [`SpikeList::push`].
+    pub(crate) fn end(&mut self, shape: Shape) {
+        self.skip_to(shape.pixels());
+    }
+
+    fn skip_to(&mut self, pixel: usize) {
+        self.starts.resize(pixel + 1, self.keys.len() as u32);
+    }
+
+    /// Refills the list from entries in any order: neuron, value and, where neurons have them, pattern. Entries of one
+    /// neuron become one.
+    pub fn collect(&mut self, shape: Shape, entries: &mut [(u32, T, u32)]) {
+        entries.sort_by_key(|&(key, ..)| key);
         self.clear(shape);
         self.starts.push(0);
         let mut at = 0;
         for pixel in 0..shape.pixels() {
             let end = ((pixel + 1) * shape.channels) as u32;
-            while at < spikes.len() && spikes[at].0 < end {
-                self.keys.push(spikes[at].0);
-                self.values.push(spikes[at].1);
+            while at < entries.len() && entries[at].0 < end {
+                let (key, value, pattern) = entries[at];
                 at += 1;
+                if pattern != 0 && self.keys.last() == Some(&key) {
+                    let last = self.keys.len() - 1;
+                    self.values[last] += value;
+                    self.patterns[last] |= pattern;
+                    continue;
+                }
+                self.keys.push(key);
+                self.values.push(value);
+                if pattern != 0 {
+                    self.patterns.push(pattern);
+                }
             }
-            self.starts.push(at as u32);
+            self.starts.push(self.keys.len() as u32);
         }
     }
 
-    /// The spikes of pixels `from..to`.
+    /// All entries: neuron, value and pattern (0 where neurons have none).
+    pub fn entries(&self) -> impl Iterator<Item = (u32, T, u32)> {
+        let patterns = self.patterns.iter().copied().chain(std::iter::repeat(0));
+        self.keys.iter().zip(&self.values).zip(patterns).map(|((&key, &value), pattern)| (key, value, pattern))
+    }
+
+    /// Number of spikes.
+    pub fn spikes(&self) -> u64 {
+        self.spikes_between(0, self.keys.len())
+    }
+
+    /// Number of spikes of entries `from..to`.
+    pub(crate) fn spikes_between(&self, from: usize, to: usize) -> u64 {
+        if self.patterns.is_empty() {
+            return (to - from) as u64;
+        }
+        self.patterns[from..to].iter().map(|pattern| u64::from(pattern.count_ones())).sum()
+    }
+
+    /// The neurons and values of pixels `from..to`.
     pub fn pixels(&self, from: usize, to: usize) -> (&[u32], &[T]) {
         let range = self.starts[from] as usize..self.starts[to] as usize;
         (&self.keys[range.clone()], &self.values[range])
     }
 
-    /// Number of spikes.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
@@ -82,24 +160,35 @@ impl<T: Real> SpikeList<T> {
 /// What a population hands on for one image.
 #[derive(Clone, Debug)]
 pub enum Signal<T> {
-    /// Its neurons spike.
+    /// Its neurons spike, and what matters is all that they sent by the end of their window.
     Spikes(SpikeList<T>),
+    /// Its neurons spike, and it matters when: a list for each time step.
+    Train(Vec<SpikeList<T>>),
     /// Its neurons have values: one each.
     Values(Vec<T>),
 }
 
 impl<T: Real> Signal<T> {
-    /// One value per neuron, zero where a neuron was silent.
+    /// One value per neuron, zero where a neuron was silent; the values of all steps together.
     pub fn values(&self, shape: Shape) -> Vec<T> {
+        let lists = match self {
+            Self::Values(values) => return values.clone(),
+            Self::Spikes(spikes) => std::slice::from_ref(spikes),
+            Self::Train(steps) => steps,
+        };
+        let mut values = vec![T::ZERO; shape.len()];
+        for (key, value, _) in lists.iter().flat_map(SpikeList::entries) {
+            values[key as usize] += value;
+        }
+        values
+    }
+
+    /// Number of spikes.
+    pub fn spikes(&self) -> u64 {
         match self {
-            Self::Values(values) => values.clone(),
-            Self::Spikes(spikes) => {
-                let mut values = vec![T::ZERO; shape.len()];
-                for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
-                    values[key as usize] = value;
-                }
-                values
-            }
+            Self::Values(_) => 0,
+            Self::Spikes(spikes) => spikes.spikes(),
+            Self::Train(steps) => steps.iter().map(SpikeList::spikes).sum(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::network::{BindingNetwork, Numbers, Precise};
 use crate::task::{BindingTask, spawn};
-use firstspike_core::{Calibration, Network, RunError, Statistics};
+use firstspike_core::{Calibration, RunError, Runner, Statistics};
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
@@ -30,7 +30,7 @@ impl From<&Statistics> for BindingStatistics {
 /// Statistics of every population over a stream of images.
 #[napi]
 pub struct BindingCalibration {
-    network: Arc<Network<f32>>,
+    runner: Arc<Runner<f32>>,
     statistics: Arc<Mutex<Calibration>>,
 }
 
@@ -39,11 +39,11 @@ impl BindingCalibration {
     /// Nothing seen yet; the network must be of single precision.
     #[napi(constructor, catch_unwind)]
     pub fn new(network: &BindingNetwork, channel_percentiles: bool) -> Result<Self> {
-        let Precise::Single(network) = &network.inner else {
+        let Precise::Single(runner) = &network.inner else {
             return Err(Error::new(Status::InvalidArg, "calibration runs in single precision"));
         };
-        let statistics = Arc::new(Mutex::new(Calibration::new(network, channel_percentiles)));
-        Ok(Self { network: Arc::clone(network), statistics })
+        let statistics = Arc::new(Mutex::new(Calibration::new(runner.network(), channel_percentiles)));
+        Ok(Self { runner: Arc::clone(runner), statistics })
     }
 
     /// Adds images. Calls must not overlap.
@@ -57,13 +57,13 @@ impl BindingCalibration {
         task: &BindingTask,
     ) -> Result<Object<'env>> {
         let images = Numbers::from(images);
-        let (network, statistics) = (Arc::clone(&self.network), Arc::clone(&self.statistics));
+        let (runner, statistics) = (Arc::clone(&self.runner), Arc::clone(&self.statistics));
         let cancel = Arc::clone(&task.cancel);
         let work = move || -> std::result::Result<(), RunError> {
             let mut statistics = statistics.lock().unwrap_or_else(PoisonError::into_inner);
             match &images {
-                Numbers::Single(images) => statistics.observe(&network, images, count as usize, &cancel),
-                Numbers::Double(images) => statistics.observe(&network, images, count as usize, &cancel),
+                Numbers::Single(images) => statistics.observe(runner.network(), images, count as usize, &cancel),
+                Numbers::Double(images) => statistics.observe(runner.network(), images, count as usize, &cancel),
             }
         };
         spawn(env, threads, work, |()| ())

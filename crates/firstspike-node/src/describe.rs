@@ -1,8 +1,8 @@
 //! Descriptions of networks as JavaScript gives them, and what the kernel makes of them.
 
 use firstspike_core::{
-    Activation, AveragePool, Bias, Conv2d, DataType, Decode, Dense, Encoder, Geometry, MaxPool, Neuron, Population,
-    Projection, RawWeights, Real, Shape, Stage, Synapse, Ttfs,
+    Activation, Amos, AveragePool, Bias, Conv2d, DataType, Decode, Dense, Encoder, FewSpike, Geometry, MaxPool, Neuron,
+    Population, Projection, Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs,
 };
 use napi::bindgen_prelude::{Float64Array, Uint8Array, Uint16Array, Uint32Array};
 use napi_derive::napi;
@@ -116,6 +116,50 @@ pub enum BindingNeuron {
         signed: bool,
         /// Whether values beyond the window are clipped.
         saturate: bool,
+    },
+    /// Few spikes.
+    FewSpike {
+        /// Threshold of each step.
+        threshold: Vec<f64>,
+        /// What a spike in each step takes from the potential.
+        reset: Vec<f64>,
+        /// What a spike in each step is worth.
+        output: Vec<f64>,
+        /// Added to the potential at first.
+        initial: f64,
+        /// Inputs that the parameters are made for.
+        range: (f64, f64),
+    },
+    /// Circuits of neurons that spike at most once.
+    Amos {
+        /// Weight of the input on each neuron.
+        input: Vec<f64>,
+        /// Weight of the second input on each neuron; empty where there is none.
+        second: Vec<f64>,
+        /// Threshold of each neuron.
+        threshold: Vec<f64>,
+        /// Inhibition by earlier neurons: those of neuron 1, then of neuron 2, and so on.
+        inhibition: Vec<f64>,
+        /// What each neuron's spike is worth.
+        output: Vec<f64>,
+        /// Inputs that the parameters are made for.
+        range: (f64, f64),
+    },
+    /// Spikes on a grid of time.
+    Quartz {
+        /// Levels of time.
+        levels: u32,
+        /// Whether silent neurons are made to spike.
+        rectify: bool,
+        /// Whether a neuron that has spiked stays silent.
+        latch: bool,
+        /// Whether the neurons have a bias spike.
+        bias: bool,
+    },
+    /// Values on a grid of time.
+    QuartzInput {
+        /// Levels of time.
+        levels: u32,
     },
 }
 
@@ -255,6 +299,10 @@ fn projection<T: Real>(from: &BindingProjection) -> Result<Projection<T>, String
     Projection::new(from.source as usize, pool, synapse)
 }
 
+fn rounded<T: Real>(numbers: &[f64]) -> Vec<T> {
+    numbers.iter().map(|&x| T::from_f64(x)).collect()
+}
+
 fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
     Ok(match from {
         BindingNeuron::Analog { activation } => Neuron::Analog(match activation.as_str() {
@@ -265,6 +313,27 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
         }),
         BindingNeuron::Ttfs { window, signed, saturate } => {
             Neuron::Ttfs(Ttfs { window: T::from_f64(*window), signed: *signed, saturate: *saturate })
+        }
+        BindingNeuron::FewSpike { threshold, reset, output, initial, range } => Neuron::FewSpike(FewSpike {
+            threshold: rounded(threshold),
+            reset: rounded(reset),
+            output: rounded(output),
+            initial: T::from_f64(*initial),
+            range: [T::from_f64(range.0), T::from_f64(range.1)],
+        }),
+        BindingNeuron::Amos { input, second, threshold, inhibition, output, range } => Neuron::Amos(Amos {
+            input: rounded(input),
+            second: rounded(second),
+            threshold: rounded(threshold),
+            inhibition: rounded(inhibition),
+            output: rounded(output),
+            range: [T::from_f64(range.0), T::from_f64(range.1)],
+        }),
+        BindingNeuron::Quartz { levels, rectify, latch, bias } => {
+            Neuron::Quartz(Quartz { levels: *levels as usize, rectify: *rectify, latch: *latch, bias: *bias })
+        }
+        BindingNeuron::QuartzInput { levels } => {
+            Neuron::QuartzInput(Quartz { levels: *levels as usize, rectify: true, latch: true, bias: false })
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::describe::{BindingPopulation, population};
 use crate::task::{BindingTask, spawn};
-use firstspike_core::{Engine, Level, Network, Outcome, Real, Record, Request, Train, run};
+use firstspike_core::{Engine, Level, Network, Outcome, Real, Record, Request, Runner, Train};
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// A network in one of the two precisions.
 #[derive(Clone)]
 pub enum Precise {
-    Single(Arc<Network<f32>>),
-    Double(Arc<Network<f64>>),
+    Single(Arc<Runner<f32>>),
+    Double(Arc<Runner<f64>>),
 }
 
 /// Numbers of either precision, copied from JavaScript.
@@ -56,8 +56,10 @@ pub struct BindingCounts {
     pub synaptic_events: f64,
     /// Multiply-adds executed.
     pub operations: f64,
-    /// Neurons updated.
+    /// Neurons updated, once for each step.
     pub updates: f64,
+    /// Pairs of a neuron and a step in which it received anything.
+    pub receptions: f64,
     /// Memory reads of an event-driven machine.
     pub memory_reads: f64,
     /// Memory writes of an event-driven machine.
@@ -95,6 +97,8 @@ pub struct BindingOutcome {
     pub outputs: Either<Float32Array, Float64Array>,
     /// Outputs of the reference; empty without one.
     pub reference_outputs: Either<Float32Array, Float64Array>,
+    /// Spikes of all populations together, for each image.
+    pub image_spikes: Uint32Array,
     /// Counts of each population.
     pub counts: Vec<BindingCounts>,
     /// Differences of each population; empty without a reference.
@@ -135,6 +139,7 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
         Self {
             outputs: T::hand_over(outcome.outputs),
             reference_outputs: T::hand_over(outcome.reference_outputs),
+            image_spikes: outcome.image_spikes.into(),
             counts: outcome
                 .counts
                 .iter()
@@ -144,6 +149,7 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
                     synaptic_events: counts.synaptic_events as f64,
                     operations: counts.operations as f64,
                     updates: counts.updates as f64,
+                    receptions: counts.receptions as f64,
                     memory_reads: counts.memory_reads() as f64,
                     memory_writes: counts.memory_writes() as f64,
                 })
@@ -165,34 +171,35 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
     }
 }
 
-fn build<T: Real>(populations: &[BindingPopulation]) -> Result<Arc<Network<T>>> {
+fn build<T: Real>(populations: &[BindingPopulation]) -> Result<Arc<Runner<T>>> {
     let invalid = |reason: String| Error::new(Status::InvalidArg, reason);
     let populations = populations.iter().map(population).collect::<std::result::Result<_, _>>().map_err(invalid)?;
-    Ok(Arc::new(Network::new(populations, Level::best()).map_err(|error| invalid(error.to_string()))?))
+    let network = Network::new(populations, Level::best()).map_err(|error| invalid(error.to_string()))?;
+    Ok(Arc::new(Runner::new(network)))
 }
 
 fn start<'env, T: Handover>(
     env: &'env Env,
-    network: &Arc<Network<T>>,
-    reference: Option<Arc<Network<T>>>,
+    runner: &Arc<Runner<T>>,
+    reference: Option<Arc<Runner<T>>>,
     images: Numbers,
     options: &BindingRunOptions,
     task: &BindingTask,
 ) -> Result<Object<'env>> {
-    let network = Arc::clone(network);
+    let runner = Arc::clone(runner);
     let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
     let engine = if options.event { Engine::Event } else { Engine::Layered };
     let record = Record { spikes: options.record_spikes, neurons: options.record_neurons };
     let count = options.count as usize;
     let work = move || {
-        let (network, reference) = (&*network, reference.as_deref());
+        let reference = reference.as_deref();
         let (cancel, progress) = (&*cancel, &*progress);
         match &images {
             Numbers::Single(images) => {
-                run(&Request { network, reference, engine, record, images, count, cancel, progress })
+                runner.run(&Request { reference, engine, record, images, count, cancel, progress })
             }
             Numbers::Double(images) => {
-                run(&Request { network, reference, engine, record, images, count, cancel, progress })
+                runner.run(&Request { reference, engine, record, images, count, cancel, progress })
             }
         }
     };
@@ -218,8 +225,8 @@ impl BindingNetwork {
     #[napi(getter, catch_unwind)]
     pub fn connections(&self) -> Vec<f64> {
         match &self.inner {
-            Precise::Single(network) => network.connections().map(|n| n as f64).collect(),
-            Precise::Double(network) => network.connections().map(|n| n as f64).collect(),
+            Precise::Single(runner) => runner.network().connections().map(|n| n as f64).collect(),
+            Precise::Double(runner) => runner.network().connections().map(|n| n as f64).collect(),
         }
     }
 

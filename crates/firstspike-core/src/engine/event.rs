@@ -9,12 +9,17 @@
 //! slope `W` times the time that is left.
 
 use super::layered::spikes;
-use super::{Workspace, run_values};
+use super::{Engine, Workspace, run_values};
 use crate::network::{Network, Stage};
-use crate::neuron::Neuron;
+use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
 use crate::signal::Signal;
 use crate::synapse::PoolState;
+
+/// A spike in one of the steps of a window.
+fn stepped<T: Real>(step: usize, key: usize, worth: T) -> (T, u32, T, u32) {
+    (T::from_f64(step as f64), key as u32, worth, 1 << step)
+}
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_events<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
@@ -28,8 +33,13 @@ impl<T: Real> Workspace<T> {
             if let Stage::Input { order, .. } = &network.populations()[index].stage {
                 self.load(order, image);
             }
+            if matches!(self.signals[index], Signal::Train(_)) {
+                self.run_steps(network, Engine::Event, index);
+                self.deliver_decoded(network, index);
+                continue;
+            }
             self.open_window(network, index);
-            match network.window(index) {
+            match network.timing(index) {
                 Some(_) => self.deliver_lane(network, index),
                 None => self.deliver_values(network, index),
             }
@@ -46,13 +56,16 @@ impl<T: Real> Workspace<T> {
         let (lanes, own) = self.lanes.split_at_mut(index);
         let lane = &mut own[0];
         lane.clear();
-        let time = |value: T| network.window(index).map_or(T::ZERO, |window| window.time(value));
+        let time = |value: T| match network.timing(index) {
+            Some(Timing::Once(window)) => window.time(value),
+            _ => T::ZERO,
+        };
         match (&population.stage, &mut rest[0]) {
             (Stage::Input { encoder: Some(encoder), .. }, _) => {
                 for (key, &x) in self.values.iter().enumerate() {
                     if let Some((value, outside)) = encoder.spike(x) {
                         counts.saturated += u64::from(outside);
-                        lane.push((time(value), key as u32, value));
+                        lane.push((time(value), key as u32, value, 0));
                     }
                 }
             }
@@ -74,21 +87,45 @@ impl<T: Real> Workspace<T> {
                             counts.saturated += u64::from(time < T::ZERO);
                             let time = if ttfs.saturate { time.max(T::ZERO) } else { time };
                             let value = ttfs.window - time;
-                            lane.push((time, key as u32, if negative { -value } else { value }));
+                            lane.push((time, key as u32, if negative { -value } else { value }, 0));
                         }
                     }
-                    (Neuron::Analog(_), Signal::Spikes(_)) => unreachable!("analog neurons do not spike"),
+                    (Neuron::FewSpike(few_spike), _) => {
+                        counts.updates += (shape.len() * few_spike.steps()) as u64;
+                        for (key, (v, bias)) in potentials.enumerate() {
+                            let beyond = few_spike.run(v + bias, |step, worth| lane.push(stepped(step, key, worth)));
+                            counts.saturated += u64::from(beyond);
+                        }
+                    }
+                    (Neuron::Amos(amos), _) => {
+                        counts.updates += (shape.len() * amos.steps()) as u64;
+                        for (key, (v, bias)) in potentials.enumerate() {
+                            let beyond =
+                                amos.run(v + bias, T::ZERO, |step, worth| lane.push(stepped(step, key, worth)));
+                            counts.saturated += u64::from(beyond);
+                        }
+                    }
+                    _ => unreachable!("analog neurons have values, and grids run step by step"),
                 }
             }
             (stage, Signal::Values(out)) => {
                 assert!(run_values(stage, shape.channels, done, out), "sources of values have values");
             }
+            (Stage::MaxPool { source, pool }, _) if matches!(network.timing(index), Some(Timing::Steps(_))) => {
+                // Which neuron sent the most is known when all steps are over.
+                pool.winners(spikes(&done[*source]), &mut self.values, &mut self.winners);
+                for &(time, key, value, bit) in &lanes[*source] {
+                    let first = self.winners.partition_point(|&(winner, _)| winner < key);
+                    let won = self.winners[first..].iter().take_while(|&&(winner, _)| winner == key);
+                    lane.extend(won.map(|&(_, pooled)| (time, pooled, value, bit)));
+                }
+            }
             (Stage::MaxPool { source, pool }, _) => {
                 self.pool_states.clear();
                 self.pool_states.resize(shape.len(), PoolState::default());
-                for &(_, key, value) in &lanes[*source] {
+                for &(_, key, value, _) in &lanes[*source] {
                     pool.arrive(&mut self.pool_states, key as usize, value, |pooled, value| {
-                        lane.push((time(value), pooled as u32, value));
+                        lane.push((time(value), pooled as u32, value, 0));
                     });
                 }
             }
@@ -96,17 +133,18 @@ impl<T: Real> Workspace<T> {
                 let mut channel = 0;
                 for &source in sources {
                     let channels = network.populations()[source].shape.channels;
-                    for &(_, key, value) in &lanes[source] {
+                    for &(sent, key, value, bit) in &lanes[source] {
                         let (pixel, offset) = (key as usize / channels, key as usize % channels);
-                        lane.push((time(value), (pixel * shape.channels + channel + offset) as u32, value));
+                        let key = (pixel * shape.channels + channel + offset) as u32;
+                        lane.push((if bit == 0 { time(value) } else { sent }, key, value, bit));
                     }
                     channel += channels;
                 }
             }
             (Stage::Permute { source, to }, _) => {
-                lane.extend(lanes[*source].iter().map(|&(_, key, value)| (time(value), to[key as usize], value)));
+                lane.extend(lanes[*source].iter().map(|&(time, key, value, bit)| (time, to[key as usize], value, bit)));
             }
-            (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_)) => {
+            (Stage::Input { encoder: None, .. } | Stage::Product { .. }, _) => {
                 unreachable!("these stages do not spike")
             }
         }
@@ -114,14 +152,14 @@ impl<T: Real> Workspace<T> {
             counts.spikes += lane.len() as u64;
             lane.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             self.relabelled.clear();
-            self.relabelled.extend(lane.iter().map(|&(_, key, value)| (key, value)));
+            self.relabelled.extend(lane.iter().map(|&(_, key, value, bit)| (key, value, bit)));
             out.collect(shape, &mut self.relabelled);
         }
     }
 
     /// Delivers a lane's spikes, in the order of time, to the potentials of all their targets.
     fn deliver_lane(&mut self, network: &Network<T>, index: usize) {
-        for &(_, key, value) in &self.lanes[index] {
+        for &(_, key, value, _) in &self.lanes[index] {
             for &target in network.targets(index) {
                 let potentials = &mut self.lane_potentials[target.0];
                 network.projection(target).deliver(network.level(), key as usize, value, potentials);
@@ -137,11 +175,26 @@ impl<T: Real> Workspace<T> {
 
     /// Adds the values of neurons that do not spike to the potentials of their targets.
     fn deliver_values(&mut self, network: &Network<T>, index: usize) {
+        let Signal::Values(values) = &self.signals[index] else { return };
         for &target in network.targets(index) {
             let potentials = &mut self.lane_potentials[target.0];
             let projection = network.projection(target);
             self.counts[target.0].operations +=
-                projection.gather(network.level(), &self.signals[index], potentials, &mut self.pool);
+                projection.gather_values(network.level(), values, potentials, &mut self.pool);
+        }
+    }
+
+    /// Adds what a train stands for to the potentials of targets that do not spike.
+    fn deliver_decoded(&mut self, network: &Network<T>, index: usize) {
+        for &target in network.targets(index) {
+            if network.timing(target.0).is_some() {
+                continue;
+            }
+            let values = network.decoded(index, &self.signals[index]);
+            let potentials = &mut self.lane_potentials[target.0];
+            let projection = network.projection(target);
+            self.counts[target.0].operations +=
+                projection.gather_values(network.level(), &values, potentials, &mut self.pool);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The fast path: a layer's window at once, neuron by neuron, from compressed spike lists.
 
-use super::{Workspace, run_values};
+use super::{Engine, Workspace, run_values};
 use crate::network::{Network, Stage};
 use crate::neuron::Neuron;
 use crate::real::Real;
@@ -10,6 +10,10 @@ impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
         for (index, population) in network.populations().iter().enumerate() {
             let shape = population.shape;
+            if matches!(self.signals[index], Signal::Train(_)) {
+                self.run_steps(network, Engine::Layered, index);
+                continue;
+            }
             if let Stage::Input { order, .. } = &population.stage {
                 self.load(order, image);
             }
@@ -30,12 +34,20 @@ impl<T: Real> Workspace<T> {
                         self.potentials.extend_from_slice(bias.of_pixel(pixel, shape.channels));
                     }
                     for projection in projections {
-                        let signal = &done[projection.source()];
-                        counts.operations +=
-                            projection.gather(network.level(), signal, &mut self.potentials, &mut self.pool);
-                        if let Signal::Spikes(spikes) = signal {
-                            counts.synaptic_events += projection.events(spikes);
-                        }
+                        let (level, potentials) = (network.level(), &mut self.potentials);
+                        counts.operations += match &done[projection.source()] {
+                            Signal::Values(values) => {
+                                projection.gather_values(level, values, potentials, &mut self.pool)
+                            }
+                            Signal::Spikes(spikes) => {
+                                counts.synaptic_events += projection.events(spikes);
+                                projection.gather_spikes(level, spikes, potentials, &mut self.pool)
+                            }
+                            train @ Signal::Train(_) => {
+                                let values = network.decoded(projection.source(), train);
+                                projection.gather_values(level, &values, potentials, &mut self.pool)
+                            }
+                        };
                     }
                     match (neuron, out) {
                         (Neuron::Analog(activation), Signal::Values(out)) => {
@@ -50,6 +62,30 @@ impl<T: Real> Workspace<T> {
                                 Some(value)
                             });
                         }
+                        (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
+                            counts.updates += (shape.len() * few_spike.steps()) as u64;
+                            out.compress_patterns(shape, &self.potentials, |v| {
+                                let (mut value, mut pattern) = (T::ZERO, 0);
+                                let beyond = few_spike.run(v, |step, worth| {
+                                    value += worth;
+                                    pattern |= 1 << step;
+                                });
+                                counts.saturated += u64::from(beyond);
+                                (value, pattern)
+                            });
+                        }
+                        (Neuron::Amos(amos), Signal::Spikes(out)) => {
+                            counts.updates += (shape.len() * amos.steps()) as u64;
+                            out.compress_patterns(shape, &self.potentials, |v| {
+                                let (mut value, mut pattern) = (T::ZERO, 0);
+                                let beyond = amos.run(v, T::ZERO, |step, worth| {
+                                    value += worth;
+                                    pattern |= 1 << step;
+                                });
+                                counts.saturated += u64::from(beyond);
+                                (value, pattern)
+                            });
+                        }
                         _ => unreachable!("a population's signal is of its neuron's kind"),
                     }
                 }
@@ -57,8 +93,22 @@ impl<T: Real> Workspace<T> {
                     assert!(run_values(stage, shape.channels, done, out), "sources of values have values");
                 }
                 (Stage::MaxPool { source, pool }, Signal::Spikes(out)) => {
-                    pool.pool_spikes(spikes(&done[*source]), &mut self.values, &mut self.potentials);
-                    out.compress(shape, &self.potentials, |value| (value != T::ZERO).then_some(value));
+                    let from = spikes(&done[*source]);
+                    if from.patterns.is_empty() {
+                        pool.pool_spikes(from, &mut self.values, &mut self.potentials);
+                        out.compress(shape, &self.potentials, |value| (value != T::ZERO).then_some(value));
+                    } else {
+                        pool.winners(from, &mut self.values, &mut self.winners);
+                        self.patterns.clear();
+                        self.patterns.resize(self.values.len(), 0);
+                        for (key, _, pattern) in from.entries() {
+                            self.patterns[key as usize] = pattern;
+                        }
+                        let won = self.winners.iter().map(|&(key, to)| (key as usize, to));
+                        self.relabelled.clear();
+                        self.relabelled.extend(won.map(|(key, to)| (to, self.values[key], self.patterns[key])));
+                        out.collect(shape, &mut self.relabelled);
+                    }
                 }
                 (Stage::Concat { sources }, Signal::Spikes(out)) => {
                     out.clear(shape);
@@ -67,10 +117,15 @@ impl<T: Real> Workspace<T> {
                         let mut channel = 0;
                         for &source in sources {
                             let channels = network.populations()[source].shape.channels;
-                            let (keys, values) = spikes(&done[source]).pixels(pixel, pixel + 1);
+                            let part = spikes(&done[source]);
+                            let (keys, values) = part.pixels(pixel, pixel + 1);
                             let (from, to) = (pixel * channels, pixel * shape.channels + channel);
                             out.keys.extend(keys.iter().map(|&key| (key as usize - from + to) as u32));
                             out.values.extend_from_slice(values);
+                            if !part.patterns.is_empty() {
+                                let range = part.starts[pixel] as usize..part.starts[pixel + 1] as usize;
+                                out.patterns.extend_from_slice(&part.patterns[range]);
+                            }
                             channel += channels;
                         }
                         out.starts.push(out.keys.len() as u32);
@@ -79,16 +134,16 @@ impl<T: Real> Workspace<T> {
                 (Stage::Permute { source, to }, Signal::Spikes(out)) => {
                     let from = spikes(&done[*source]);
                     self.relabelled.clear();
-                    self.relabelled.extend(from.keys.iter().zip(&from.values).map(|(&key, &v)| (to[key as usize], v)));
+                    self.relabelled
+                        .extend(from.entries().map(|(key, value, pattern)| (to[key as usize], value, pattern)));
                     out.collect(shape, &mut self.relabelled);
                 }
-                (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_)) => {
+                (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_))
+                | (_, Signal::Train(_)) => {
                     unreachable!("these stages do not spike")
                 }
             }
-            if let Signal::Spikes(out) = &rest[0] {
-                counts.spikes += out.len() as u64;
-            }
+            counts.spikes += rest[0].spikes();
         }
     }
 }
@@ -96,6 +151,6 @@ impl<T: Real> Workspace<T> {
 pub(super) fn spikes<T>(signal: &Signal<T>) -> &SpikeList<T> {
     match signal {
         Signal::Spikes(spikes) => spikes,
-        Signal::Values(_) => unreachable!("sources of spikes spike"),
+        _ => unreachable!("sources of spikes spike"),
     }
 }

@@ -2,11 +2,13 @@
 
 mod event;
 mod layered;
+mod stepped;
 
 use crate::network::{Network, Stage};
+use crate::neuron::{QuartzState, Timing};
 use crate::real::Real;
 use crate::record::Counts;
-use crate::signal::{Signal, SpikeList};
+use crate::signal::Signal;
 use crate::synapse::{PoolScratch, PoolState};
 
 /// How a network is run.
@@ -18,8 +20,8 @@ pub enum Engine {
     Layered,
 }
 
-/// A spike on its way: (time relative to its window, neuron, value).
-type TimedSpike<T> = (T, u32, T);
+/// A spike on its way: (time relative to its window, neuron, value, its bit in the neuron's pattern).
+type TimedSpike<T> = (T, u32, T, u32);
 
 /// Memory of one simulation, reused from image to image; nothing is allocated once it has grown.
 #[derive(Clone, Debug)]
@@ -34,7 +36,10 @@ pub struct Workspace<T> {
     lanes: Vec<Vec<TimedSpike<T>>>,
     lane_potentials: Vec<Vec<T>>,
     pool_states: Vec<PoolState<T>>,
-    relabelled: Vec<(u32, T)>,
+    quartz: QuartzState<T>,
+    patterns: Vec<u32>,
+    winners: Vec<(u32, u32)>,
+    relabelled: Vec<(u32, T, u32)>,
 }
 
 impl<T: Real> Workspace<T> {
@@ -42,10 +47,7 @@ impl<T: Real> Workspace<T> {
     pub fn new(network: &Network<T>) -> Self {
         let count = network.populations().len();
         let signals = (0..count)
-            .map(|index| match network.window(index) {
-                Some(_) => Signal::Spikes(SpikeList::default()),
-                None => Signal::Values(Vec::new()),
-            })
+            .map(|index| network.timing(index).map_or_else(|| Signal::Values(Vec::new()), Timing::signal))
             .collect();
         Self {
             signals,
@@ -56,6 +58,9 @@ impl<T: Real> Workspace<T> {
             lanes: vec![Vec::new(); count],
             lane_potentials: vec![Vec::new(); count],
             pool_states: Vec::new(),
+            quartz: QuartzState::default(),
+            patterns: Vec::new(),
+            winners: Vec::new(),
             relabelled: Vec::new(),
         }
     }
@@ -96,7 +101,7 @@ impl<T: Real> Workspace<T> {
 fn run_values<T: Real>(stage: &Stage<T>, channels: usize, done: &[Signal<T>], out: &mut Vec<T>) -> bool {
     let values = |index: usize| match &done[index] {
         Signal::Values(values) => Some(values),
-        Signal::Spikes(_) => None,
+        _ => None,
     };
     match stage {
         Stage::MaxPool { source, pool } => {

@@ -1,16 +1,135 @@
 //! Neurons: one file for each model, its equations in the docstring.
+//!
+//! There are three kinds of them. *Analog* neurons hand on values. *Windowed* neurons ([`Ttfs`], [`FewSpike`], [`Amos`])
+//! wait until all inputs of a window have arrived and then spike, once or in several steps: what they do follows from
+//! one number. *Stepped* neurons ([`Quartz`]) have a state that their inputs change from step to step.
 
+mod amos;
 mod analog;
+mod few_spike;
+mod quartz;
 mod ttfs;
 
+pub use amos::Amos;
 pub use analog::Activation;
+pub use few_spike::FewSpike;
+pub use quartz::Quartz;
+pub(crate) use quartz::QuartzState;
 pub use ttfs::{Encoder, Ttfs};
 
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::signal::{Signal, SpikeList};
+
 /// What the neurons of a population do with their potentials.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Neuron<T> {
     /// No spikes: a function of the potential is handed on as it is (the original network, readouts).
     Analog(Activation),
     /// Time to first spike.
     Ttfs(Ttfs<T>),
+    /// Few spikes.
+    FewSpike(FewSpike<T>),
+    /// Circuits of neurons that spike at most once.
+    Amos(Amos<T>),
+    /// Spikes on a grid of time.
+    Quartz(Quartz),
+    /// Values on a grid of time: each neuron spikes once, at the step of its potential.
+    QuartzInput(Quartz),
+}
+
+/// When the neurons of a population may spike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Timing<T> {
+    /// Once in a window, the earlier the larger the value.
+    Once(Window<T>),
+    /// In any of some steps of a window.
+    Steps(usize),
+    /// On a grid of time: what counts is the step.
+    Grid(Quartz),
+}
+
+/// A window in which neurons spike once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Window<T> {
+    pub width: T,
+    /// Whether negative values are spikes of neurons of their own (and not spikes after the window).
+    pub signed: bool,
+}
+
+impl<T: Real> Window<T> {
+    /// Time of the spike that stands for a value, relative to the window's start.
+    pub(crate) fn time(&self, value: T) -> T {
+        self.width - if self.signed { value.abs() } else { value }
+    }
+}
+
+impl<T: Real> Timing<T> {
+    /// The signal of neurons of this timing, empty.
+    pub(crate) fn signal(self) -> Signal<T> {
+        match self {
+            Self::Once(_) | Self::Steps(_) => Signal::Spikes(SpikeList::default()),
+            Self::Grid(quartz) => Signal::Train(vec![SpikeList::default(); quartz.steps()]),
+        }
+    }
+
+    /// One value per neuron: what its spikes stand for; zero where it is silent.
+    pub(crate) fn values(self, signal: &Signal<T>, shape: Shape) -> Vec<T> {
+        let (Self::Grid(quartz), Signal::Train(steps)) = (self, signal) else { return signal.values(shape) };
+        // Without a rectifier, a neuron that stays silent is below all that the grid can say.
+        let silent = if quartz.rectify { T::ZERO } else { T::from_f64(-2.0) };
+        let mut values = vec![silent; shape.len()];
+        for (step, spikes) in steps.iter().enumerate() {
+            for &key in &spikes.keys {
+                values[key as usize] = quartz.value_at(step);
+            }
+        }
+        values
+    }
+
+    /// Times, relative to the window's start, of all spikes of an entry of a spike list.
+    pub(crate) fn times(self, value: T, pattern: u32) -> impl Iterator<Item = T> {
+        let single = match self {
+            Self::Once(window) => Some(window.time(value)),
+            Self::Steps(_) | Self::Grid(_) => None,
+        };
+        let steps = (0..u32::BITS).filter(move |step| pattern >> step & 1 != 0);
+        single.into_iter().chain(steps.map(|step| T::from_f64(f64::from(step))))
+    }
+
+    /// The timing of neurons that relay spikes of several sources; nothing if those do not fit together.
+    pub(crate) fn join(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Once(a), Self::Once(b)) => {
+                Some(Self::Once(Window { width: a.width.max(b.width), signed: a.signed || b.signed }))
+            }
+            (Self::Steps(a), Self::Steps(b)) => Some(Self::Steps(a.max(b))),
+            (Self::Grid(a), Self::Grid(b)) if a.levels == b.levels => Some(self),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Real> Neuron<T> {
+    /// Why the parameters make no sense, if they make none.
+    pub(crate) fn fault(&self) -> Option<String> {
+        match self {
+            Self::Analog(_) => None,
+            Self::Ttfs(ttfs) => ttfs.fault(),
+            Self::FewSpike(few_spike) => few_spike.fault(),
+            Self::Amos(amos) => amos.fault(),
+            Self::Quartz(quartz) | Self::QuartzInput(quartz) => quartz.fault(),
+        }
+    }
+
+    /// When the neurons may spike; `None` if they do not.
+    pub(crate) fn timing(&self) -> Option<Timing<T>> {
+        match self {
+            Self::Analog(_) => None,
+            Self::Ttfs(ttfs) => Some(Timing::Once(Window { width: ttfs.window, signed: ttfs.signed })),
+            Self::FewSpike(few_spike) => Some(Timing::Steps(few_spike.steps())),
+            Self::Amos(amos) => Some(Timing::Steps(amos.steps())),
+            Self::Quartz(quartz) | Self::QuartzInput(quartz) => Some(Timing::Grid(*quartz)),
+        }
+    }
 }

@@ -29,6 +29,11 @@ pub struct Ttfs<T> {
 }
 
 impl<T: Real> Ttfs<T> {
+    /// Why the parameters make no sense, if they make none.
+    pub(crate) fn fault(&self) -> Option<String> {
+        (!(self.window > T::ZERO && self.window.is_finite())).then(|| format!("{:?} is no window", self.window))
+    }
+
     /// The spike of a neuron whose inputs, bias included, sum to `v`: its value and whether it lies beyond the window.
     #[inline]
     pub(crate) fn spike(&self, v: T) -> Option<(T, bool)> {

@@ -99,6 +99,41 @@ impl MaxPool {
         self.pool_values(values, pooled);
     }
 
+    /// The neurons that win their windows: (neuron, pooling neuron), in the order of the former; none where a silent
+    /// neuron wins, which stands for zero. Leaves one value per neuron in `values`.
+    pub(crate) fn winners<T: Real>(&self, spikes: &SpikeList<T>, values: &mut Vec<T>, winners: &mut Vec<(u32, u32)>) {
+        let (input, output) = (self.geometry.input, self.geometry.output);
+        values.clear();
+        values.resize(input.len(), T::ZERO);
+        let mut silent = vec![true; input.len()];
+        for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
+            values[key as usize] = value;
+            silent[key as usize] = false;
+        }
+        winners.clear();
+        for pooled in 0..output.len() {
+            let (pixel, channel) = (pooled / output.channels, pooled % output.channels);
+            let rows = self.geometry.taps(0, pixel / output.width);
+            let columns = self.geometry.taps(1, pixel % output.width);
+            let minimum = self.takes_minimum(channel);
+            let mut best: Option<usize> = None;
+            for y in (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]) {
+                for x in (0..columns.count).map(|k| columns.start + k * self.geometry.dilation[1]) {
+                    let key = (y * input.width + x) * input.channels + channel;
+                    let better =
+                        |&best: &usize| if minimum { values[key] < values[best] } else { values[key] > values[best] };
+                    if best.as_ref().is_none_or(better) {
+                        best = Some(key);
+                    }
+                }
+            }
+            if let Some(key) = best.filter(|&key| !silent[key]) {
+                winners.push((key as u32, pooled as u32));
+            }
+        }
+        winners.sort_unstable();
+    }
+
     /// Pools spike by spike: calls `fire` with each pooling neuron that the spike makes fire, and its value.
     ///
     /// Spikes must come in time order, large values first. The maximum of a window is its first positive spike; if

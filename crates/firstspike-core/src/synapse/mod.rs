@@ -17,7 +17,7 @@ pub(crate) use max_pool::PoolState;
 
 use crate::real::Real;
 use crate::shape::Shape;
-use crate::signal::{Signal, SpikeList};
+use crate::signal::SpikeList;
 use firstspike_simd::Level;
 use std::collections::BTreeSet;
 
@@ -161,40 +161,53 @@ impl<T: Real> Projection<T> {
         }
     }
 
-    /// Adds all of a source's signal to the potentials; returns the multiply-adds that were really done.
-    pub(crate) fn gather(
+    /// Adds spikes to the potentials; returns the multiply-adds that were really done.
+    pub(crate) fn gather_spikes(
         &self,
         level: Level,
-        signal: &Signal<T>,
+        spikes: &SpikeList<T>,
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
-        match (&self.pool, signal) {
-            (None, Signal::Spikes(spikes)) => {
-                self.synapse.gather(level, spikes, potentials);
-                self.events(spikes)
-            }
-            (None, Signal::Values(values)) => {
-                self.synapse.gather_values(level, values, potentials);
-                self.connections()
-            }
-            (Some(pool), Signal::Spikes(spikes)) => {
-                pool.pool_spikes(spikes, &mut scratch.values);
-                let nonzero = |value| (value != T::ZERO).then_some(value);
-                scratch.spikes.compress(pool.geometry().output, &scratch.values, nonzero);
-                self.synapse.gather(level, &scratch.spikes, potentials);
-                spikes.len() as u64 + (scratch.spikes.len() * self.synapse.targets_per_pixel()) as u64
-            }
-            (Some(pool), Signal::Values(values)) => {
-                pool.pool_values(values, &mut scratch.values);
-                self.synapse.gather_values(level, &scratch.values, potentials);
-                self.connections()
-            }
+        let Some(pool) = &self.pool else {
+            self.synapse.gather(level, spikes, potentials);
+            return self.distinct(spikes);
+        };
+        pool.pool_spikes(spikes, &mut scratch.values);
+        let nonzero = |value| (value != T::ZERO).then_some(value);
+        scratch.spikes.compress(pool.geometry().output, &scratch.values, nonzero);
+        self.synapse.gather(level, &scratch.spikes, potentials);
+        (spikes.len() + scratch.spikes.len() * self.synapse.targets_per_pixel()) as u64
+    }
+
+    /// Adds one value per neuron to the potentials; returns the multiply-adds that were done.
+    pub(crate) fn gather_values(
+        &self,
+        level: Level,
+        values: &[T],
+        potentials: &mut [T],
+        scratch: &mut PoolScratch<T>,
+    ) -> u64 {
+        if let Some(pool) = &self.pool {
+            pool.pool_values(values, &mut scratch.values);
+            self.synapse.gather_values(level, &scratch.values, potentials);
+        } else {
+            self.synapse.gather_values(level, values, potentials);
         }
+        self.connections()
     }
 
     /// Synaptic events of some spikes: pairs of a spike and an existing target, after merging the pooling.
     pub(crate) fn events(&self, spikes: &SpikeList<T>) -> u64 {
+        if let [everywhere] = self.fan_out[..] {
+            return spikes.spikes() * u64::from(everywhere);
+        }
+        let pixels = spikes.starts.windows(2).zip(&self.fan_out);
+        pixels.map(|(s, &fan)| spikes.spikes_between(s[0] as usize, s[1] as usize) * u64::from(fan)).sum()
+    }
+
+    /// Pairs of a neuron that spiked and an existing target: the multiply-adds for all of its spikes together.
+    fn distinct(&self, spikes: &SpikeList<T>) -> u64 {
         match self.fan_out[..] {
             [everywhere] => spikes.len() as u64 * u64::from(everywhere),
             _ => spikes

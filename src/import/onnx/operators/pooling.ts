@@ -4,7 +4,7 @@ import { visibleTaps, windowAxes } from '../../../graph/geometry.js';
 import type { Pads } from '../../../graph/graph.js';
 import { invalid } from '../problems.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
-import { placeWindow, readWindow, type Window } from './window.js';
+import { disagreement, placeWindow, readWindow, type Window } from './window.js';
 
 export const POOLING: OperatorTable = {
   MaxPool: { ignores: ['storage_order'], build: maxPool },
@@ -44,6 +44,10 @@ function wholeImage({ shape: [, height, width] }: Tensor): Window {
 function pool(node: OnnxNode) {
   const attributes = readWindow(node);
   const ceil = (node.attributes.int('ceil_mode') ?? 0) !== 0;
+  const { kernel, strides, dilations, padding } = attributes;
+  if (typeof padding === 'string' && strides.some((stride, i) => stride > kernel[i] || dilations[i] > 1)) {
+    throw disagreement(padding);
+  }
   const x = node.image(0);
   const { declared, count, ...window } = placeWindow(attributes, x.shape, ceil);
   windowAxes(window).forEach((axis, i) => {

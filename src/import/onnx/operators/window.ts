@@ -77,10 +77,10 @@ export function placeWindow(
   };
 }
 
-/** Runtimes disagree about padding that is found automatically where windows are dilated or leave gaps. */
-function ambiguous(padding: string): Refusal {
+/** Refusal of padding that runtimes compute differently from `auto_pad`, ONNX Runtime even between opsets. */
+export function disagreement(padding: string): Refusal {
   return unsupported(
-    `has auto_pad ${padding} together with dilations, or with strides that pass over elements.`,
+    `has auto_pad ${padding} together with strides or dilations for which runtimes disagree.`,
     'Export the model with explicit pads.',
   );
 }
@@ -96,8 +96,8 @@ function placeAxis(
   const length = extent(kernel[axis], dilations[axis]);
   if (padding === 'SAME_UPPER' || padding === 'SAME_LOWER') {
     const count = Math.ceil(size / stride);
-    const total = (count - 1) * stride + length - size;
-    if (dilations[axis] > 1 || total < 0) throw ambiguous(padding);
+    const total = Math.max(0, (count - 1) * stride + length - size);
+    if (stride > length + 1) throw disagreement(padding);
     const less = Math.floor(total / 2);
     const [before, after] = padding === 'SAME_UPPER' ? [less, total - less] : [total - less, less];
     return { before, after, reach: after, count };

@@ -1,0 +1,173 @@
+//! Populations whose neurons have a state from step to step. Both engines take the same steps; they differ in how the
+//! spikes of a step reach their targets: one by one, or all at once.
+//!
+//! A layer begins when its sources have ended, so its steps run over whole trains of theirs.
+
+use super::{Engine, Workspace};
+use crate::network::{Network, Stage};
+use crate::neuron::{Neuron, Quartz};
+use crate::real::Real;
+use crate::signal::{Signal, SpikeList};
+use crate::synapse::PoolState;
+
+impl<T: Real> Workspace<T> {
+    pub(super) fn run_steps(&mut self, network: &Network<T>, engine: Engine, index: usize) {
+        let Signal::Train(mut train) = std::mem::replace(&mut self.signals[index], Signal::Values(Vec::new())) else {
+            unreachable!("only trains have steps")
+        };
+        let population = &network.populations()[index];
+        let shape = population.shape;
+        for spikes in &mut train {
+            spikes.begin(shape);
+        }
+        match &population.stage {
+            Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => {
+                self.integrate_values(network, index);
+                self.counts[index].updates += shape.len() as u64;
+                for (key, &v) in self.potentials.iter().enumerate() {
+                    self.counts[index].saturated += u64::from(v > T::ONE || v < T::ZERO);
+                    train[quartz.step_of(v)].push(shape, key as u32, T::ONE);
+                }
+            }
+            Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => {
+                self.run_quartz(network, engine, index, *quartz, &mut train);
+            }
+            Stage::MaxPool { source, pool } => {
+                // The first spike of a window is its largest value.
+                self.pool_states.clear();
+                self.pool_states.resize(shape.len(), PoolState::default());
+                for (from, to) in trains(&self.signals[*source]).iter().zip(&mut train) {
+                    self.relabelled.clear();
+                    for &key in &from.keys {
+                        pool.arrive(&mut self.pool_states, key as usize, T::ONE, |pooled, _| {
+                            self.relabelled.push((pooled as u32, T::ONE, 0));
+                        });
+                    }
+                    to.collect(shape, &mut self.relabelled);
+                }
+            }
+            Stage::Concat { sources } => {
+                for (step, to) in train.iter_mut().enumerate() {
+                    self.relabelled.clear();
+                    let mut channel = 0;
+                    for &source in sources {
+                        let channels = network.populations()[source].shape.channels;
+                        for (key, value, _) in trains(&self.signals[source])[step].entries() {
+                            let (pixel, offset) = (key as usize / channels, key as usize % channels);
+                            self.relabelled.push(((pixel * shape.channels + channel + offset) as u32, value, 0));
+                        }
+                        channel += channels;
+                    }
+                    to.collect(shape, &mut self.relabelled);
+                }
+            }
+            Stage::Permute { source, to: order } => {
+                for (from, to) in trains(&self.signals[*source]).iter().zip(&mut train) {
+                    self.relabelled.clear();
+                    self.relabelled.extend(from.entries().map(|(key, value, _)| (order[key as usize], value, 0)));
+                    to.collect(shape, &mut self.relabelled);
+                }
+            }
+            _ => unreachable!("no other stages have trains"),
+        }
+        for spikes in &mut train {
+            spikes.end(shape);
+            self.counts[index].spikes += spikes.spikes();
+        }
+        self.signals[index] = Signal::Train(train);
+    }
+
+    /// Potentials from sources that have values: bias and weighted values.
+    fn integrate_values(&mut self, network: &Network<T>, index: usize) {
+        let population = &network.populations()[index];
+        let Stage::Neurons { projections, bias, .. } = &population.stage else { return };
+        self.potentials.clear();
+        for pixel in 0..population.shape.pixels() {
+            self.potentials.extend_from_slice(bias.of_pixel(pixel, population.shape.channels));
+        }
+        for projection in projections {
+            if let Signal::Values(values) = &self.signals[projection.source()] {
+                self.counts[index].operations +=
+                    projection.gather_values(network.level(), values, &mut self.potentials, &mut self.pool);
+            }
+        }
+    }
+
+    /// Adds the spikes that arrive in one step to `input`. Returns synaptic events and operations.
+    fn arrive(
+        &mut self,
+        network: &Network<T>,
+        engine: Engine,
+        index: usize,
+        step: usize,
+        input: &mut [T],
+    ) -> (u64, u64) {
+        let Stage::Neurons { projections, .. } = &network.populations()[index].stage else { return (0, 0) };
+        let (mut events, mut operations) = (0, 0);
+        for projection in projections {
+            let spikes = &trains(&self.signals[projection.source()])[step];
+            if spikes.is_empty() {
+                continue;
+            }
+            events += projection.events(spikes);
+            operations += match engine {
+                Engine::Layered => projection.gather_spikes(network.level(), spikes, input, &mut self.pool),
+                Engine::Event => {
+                    for (key, value, _) in spikes.entries() {
+                        projection.deliver(network.level(), key as usize, value, input);
+                    }
+                    projection.events(spikes)
+                }
+            };
+        }
+        (events, operations)
+    }
+
+    fn run_quartz(
+        &mut self,
+        network: &Network<T>,
+        engine: Engine,
+        index: usize,
+        quartz: Quartz,
+        train: &mut [SpikeList<T>],
+    ) {
+        let population = &network.populations()[index];
+        let shape = population.shape;
+        let Stage::Neurons { bias, .. } = &population.stage else { return };
+        // The counterweight needs the sum of all inputs, which synapses from a helper neuron provide on a chip.
+        let mut input = std::mem::take(&mut self.values);
+        input.clear();
+        input.resize(shape.len(), T::ZERO);
+        for step in 0..quartz.steps() {
+            self.arrive(network, Engine::Layered, index, step, &mut input);
+        }
+        let mut state = std::mem::take(&mut self.quartz);
+        let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels)).copied();
+        quartz.begin(&mut state, &input, biases);
+        for step in 0..quartz.steps() {
+            input.fill(T::ZERO);
+            let (events, operations) = self.arrive(network, engine, index, step, &mut input);
+            let counts = &mut self.counts[index];
+            counts.synaptic_events += events;
+            counts.operations += operations;
+            counts.updates += shape.len() as u64;
+            // What a layer sends on is shifted by T - 1 steps; what came before is lost, as in the authors' simulation.
+            let sent = step.checked_sub(quartz.levels - 1);
+            counts.receptions += quartz.step(&mut state, step, &input, |neuron, early| {
+                counts.saturated += u64::from(early);
+                if let Some(sent) = sent {
+                    train[sent].push(shape, neuron as u32, T::ONE);
+                }
+            });
+        }
+        self.values = input;
+        self.quartz = state;
+    }
+}
+
+fn trains<T>(signal: &Signal<T>) -> &[SpikeList<T>] {
+    match signal {
+        Signal::Train(steps) => steps,
+        _ => unreachable!("sources of trains have trains"),
+    }
+}

@@ -1,0 +1,98 @@
+//! Few-spike neurons (Stöckl and Maass, arXiv 2002.00860).
+//!
+//! A layer takes K time steps, after its inputs have had theirs:
+//!
+//! ```text
+//! v(1)   = x (+ an initial potential)
+//! z(t)   = 1 if v(t) > T(t)              strict: zero input stays silent
+//! v(t+1) = v(t) - h(t) z(t)
+//! value  = sum_t d(t) z(t)
+//! ```
+//!
+//! With `T(t) = h(t) = d(t) = alpha 2^-t` a neuron sends the binary digits of its rectified input.
+
+use crate::real::Real;
+
+/// A neuron that spikes at most once in each of K steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FewSpike<T> {
+    /// Threshold of each step; at most 32 steps.
+    pub threshold: Vec<T>,
+    /// What a spike in each step takes from the potential.
+    pub reset: Vec<T>,
+    /// What a spike in each step is worth.
+    pub output: Vec<T>,
+    /// Added to the potential at first; half of the smallest step turns truncation into rounding.
+    pub initial: T,
+    /// Inputs that the parameters are made for, `[smallest, largest]`; those beyond are counted as saturated.
+    pub range: [T; 2],
+}
+
+impl<T: Real> FewSpike<T> {
+    /// Why the parameters make no sense, if they make none.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let steps = self.threshold.len();
+        if steps == 0 || steps > 32 || self.reset.len() != steps || self.output.len() != steps {
+            return Some(format!("{steps} thresholds, {} resets, {} outputs", self.reset.len(), self.output.len()));
+        }
+        let mut all = self.threshold.iter().chain(&self.reset).chain(&self.output).chain([&self.initial]);
+        all.any(|x| !x.is_finite()).then(|| "parameters that are not finite".to_owned())
+    }
+
+    /// Steps that a layer takes.
+    pub(crate) fn steps(&self) -> usize {
+        self.threshold.len()
+    }
+
+    /// Runs the K steps: calls `spike` with the step and the worth of each spike. Returns whether the input lies beyond
+    /// the range.
+    #[inline]
+    pub(crate) fn run(&self, x: T, mut spike: impl FnMut(usize, T)) -> bool {
+        let mut v = x + self.initial;
+        for (step, &threshold) in self.threshold.iter().enumerate() {
+            if v > threshold {
+                v = v - self.reset[step];
+                spike(step, self.output[step]);
+            }
+        }
+        x < self.range[0] || x > self.range[1]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Value and pattern, first step leftmost.
+    fn run(neuron: &FewSpike<f64>, x: f64) -> (f64, String) {
+        let (mut value, mut pattern) = (0.0, vec!['0'; neuron.steps()]);
+        neuron.run(x, |step, worth| {
+            value += worth;
+            pattern[step] = '1';
+        });
+        (value, pattern.into_iter().collect())
+    }
+
+    #[test]
+    fn binary_digits_are_those_of_the_published_conformance_vectors() {
+        let digits: Vec<f64> = (1..=10).map(|t| 25.0 * f64::from(-t).exp2()).collect();
+        let neuron = FewSpike {
+            threshold: digits.clone(),
+            reset: digits.clone(),
+            output: digits,
+            initial: 0.0,
+            range: [0.0, 25.0],
+        };
+        for (x, value, pattern) in [
+            (0.024_414_062_5, 0.0, "0000000000"),
+            (0.03, 0.024_414_062_5, "0000000001"),
+            (1.0, 0.976_562_5, "0000101000"),
+            (10.0, 9.985_351_562_5, "0110011001"),
+            (25.0, 24.975_585_937_5, "1111111111"),
+            (100.0, 24.975_585_937_5, "1111111111"),
+            (-3.0, 0.0, "0000000000"),
+        ] {
+            assert_eq!(run(&neuron, x), (value, pattern.to_owned()), "at {x}");
+        }
+    }
+}
