@@ -22,6 +22,7 @@ export interface CodingOptions {
   readonly preprocess?: string;
   readonly steps?: number;
   readonly zeta?: number;
+  readonly rounding?: string;
   readonly saturate?: boolean;
   readonly percentile?: Readonly<Record<string, number>>;
   readonly threads: number;
@@ -82,6 +83,7 @@ export function addCodingOptions(command: Command, code: Option): Command {
     .option('--steps <N>', 'time steps of codes that have them', wholeNumber(1))
     .option('--zeta <X>', 'ttfs: windows are 1 + X times the largest calibrated activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
+    .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
     .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile)
     .option('--threads <N>', 'threads; 0 means all', wholeNumber(0), 0);
 }
@@ -195,10 +197,13 @@ async function calibrateOn(
 }
 
 /** The options that a code takes; others that were given are refused. */
-function codeOptions(name: string, { steps, zeta, saturate, percentile: percentiles }: CodingOptions): object {
+function codeOptions(
+  name: string,
+  { steps, zeta, saturate, rounding, percentile: percentiles }: CodingOptions,
+): object {
   const { '': percentile, ...layers } = percentiles ?? {};
   const layerPercentiles = Object.keys(layers).length > 0 ? layers : undefined;
-  const given = Object.entries({ steps, zeta, saturate, percentile, layerPercentiles });
+  const given = Object.entries({ steps, zeta, saturate, rounding, percentile, layerPercentiles });
   const used = given.filter(([, value]) => value !== undefined);
   const known = Object.keys(codeNamed(name).defaults as object);
   const problems = used

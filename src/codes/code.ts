@@ -18,6 +18,8 @@ export type Role =
   | 'pool'
   /** No neurons: new addresses for those of others. */
   | 'route'
+  /** Hands values on that do not spike: sums and products that the code leaves to ordinary arithmetic. */
+  | 'value'
   /** Potentials that are read, and what is computed from them. */
   | 'readout';
 
@@ -71,7 +73,11 @@ export interface Code<Options, Parameters> {
    *
    * @throws ConvertError with all that the code cannot express.
    */
-  parametrise(topology: Topology, calibration: Calibration | undefined, options: Options): Parameters;
+  parametrise(
+    topology: Topology,
+    calibration: Calibration | undefined,
+    options: Options,
+  ): Parameters | Promise<Parameters>;
   /** Gives the populations their neurons. */
   build(topology: Topology, parameters: Parameters): CodedTopology;
 }

@@ -1,21 +1,33 @@
 /** All codes, by name. */
 
 import { ConvertError } from '../errors.js';
+import { type AmosOptions, amos } from './amos.js';
 import { ann } from './ann.js';
 import type { Code } from './code.js';
+import { type FewSpikeOptions, fewSpike } from './few-spike.js';
+import { type QuartzOptions, quartz } from './quartz.js';
 import { type TtfsOptions, ttfs } from './ttfs.js';
 
 /** Names of the codes. */
-export type CodeName = 'ann' | 'ttfs';
+export type CodeName = 'ann' | 'ttfs' | 'fs' | 'amos' | 'quartz';
 
 /** The options that each code takes. */
 export interface CodeOptions {
   readonly ann: object;
   readonly ttfs: TtfsOptions;
+  readonly fs: FewSpikeOptions;
+  readonly amos: AmosOptions;
+  readonly quartz: QuartzOptions;
 }
 
 /** The codes. Their options and parameters are of types of their own, which only they look into. */
-export const codes: Readonly<Record<CodeName, Code<unknown, unknown>>> = { ann, ttfs };
+export const codes: Readonly<Record<CodeName, Code<unknown, unknown>>> = {
+  ann,
+  ttfs,
+  fs: fewSpike,
+  amos,
+  quartz,
+};
 
 /**
  * The code of a name.

@@ -13,17 +13,17 @@
  */
 
 import { ConvertError, type Problem } from '../errors.js';
-import { foldInputScalar } from '../graph/fold-input.js';
-import type { Bias, Shape } from '../graph/graph.js';
+import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, Window } from './code.js';
-import { depthwise } from './depthwise.js';
+import { foldSource, relayInput, uniformMap } from './edit.js';
 import { sumOfBiases } from './lower.js';
-import { type Extent, neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
+import { percentileProblems, type RangeOptions, rangeOf } from './ranges.js';
+import { neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `ttfs`. */
-export interface TtfsOptions {
+export interface TtfsOptions extends RangeOptions {
   /** How much wider than the largest calibrated activation a window is: width = (1 + zeta) X. 0.5 if absent. */
   readonly zeta?: number;
   /**
@@ -31,10 +31,6 @@ export interface TtfsOptions {
    * window and are only counted, as in the official code.
    */
   readonly saturate?: boolean;
-  /** Percentile of a layer's activations that X is; 100, the maximum, if absent. */
-  readonly percentile?: number;
-  /** Percentiles of single layers, by name. */
-  readonly layerPercentiles?: Readonly<Record<string, number>>;
   /** Input range [p, q]; that of the calibration images if absent. */
   readonly inputRange?: readonly [number, number];
 }
@@ -67,31 +63,21 @@ function firing(topology: Topology): Population[] {
 }
 
 function parametrise(topology: Topology, calibration: Calibration | undefined, options: TtfsOptions): TtfsParameters {
-  const { inputRange, ...given } = options;
-  const { zeta, saturate, percentile, layerPercentiles } = { ...ttfs.defaults, ...given } as Required<TtfsOptions>;
-  const problems = [...unsupported(topology), ...outOfDomain(topology, options)];
-  if (problems.length > 0) throw new ConvertError('CODE_UNSUPPORTED', problems);
-  const statistics = (name: string) => {
-    const layer = calibration?.layers.get(name);
-    if (layer) return layer;
-    throw new ConvertError('OPTION_INVALID', {
-      layer: name,
-      message: 'the calibration has no statistics of this layer.',
-      remedy: 'Calibrate on the same graph that is converted.',
-    });
-  };
+  const { zeta = 0.5, saturate = false, percentile = 100, layerPercentiles = {}, inputRange } = options;
+  const inexpressible = unsupported(topology);
+  const problems = [...inexpressible, ...outOfDomain(topology, options)];
+  if (problems.length > 0) {
+    throw new ConvertError(inexpressible.length > 0 ? 'CODE_UNSUPPORTED' : 'OPTION_INVALID', problems);
+  }
   const windows = firing(topology).map(({ name, stage }): [string, number] => {
-    const layer = statistics(name);
-    const percent = layerPercentiles[name] ?? percentile;
-    const high = percent === 100 ? layer.max : layer.percentile(percent);
-    const low = percent === 100 ? layer.min : layer.percentile(100 - percent);
+    const [low, high] = rangeOf(calibration, name, { percentile, layerPercentiles });
     const signed = stage.kind === 'neurons' && stage.activation === 'identity';
     const largest = signed ? Math.max(high, -low) : high;
     // A layer that never was active still needs a window.
     return [name, largest > 0 ? (1 + zeta) * largest : 1];
   });
   const [{ name: input }] = topology.populations;
-  const [p, q] = inputRange ?? [statistics(input).min, statistics(input).max];
+  const [p, q] = inputRange ?? rangeOf(calibration, input, {});
   return { saturate, inputRange: p < q ? [p, q] : [p, p + 1], windows: Object.fromEntries(windows) };
 }
 
@@ -103,32 +89,32 @@ function unsupported({ populations }: Topology): Problem[] {
     }
     if (stage.kind !== 'neurons' || stage.activation === 'relu' || stage.activation === 'identity') return [];
     const message = `${stage.activation} has no exact time-to-first-spike form; only ReLU has.`;
+    const op = stage.activation;
     return [
-      { layer: name, message, remedy: 'Train with ReLU, or use the codes fs or amos, which fit other functions.' },
+      {
+        layer: name,
+        node: name,
+        op,
+        message,
+        remedy: 'Train with ReLU, or use the codes fs or amos, which fit other functions.',
+      },
     ];
   });
 }
 
-function outOfDomain(
-  topology: Topology,
-  { zeta = 0, percentile = 100, layerPercentiles = {}, inputRange }: TtfsOptions,
-): Problem[] {
+function outOfDomain(topology: Topology, options: TtfsOptions): Problem[] {
+  const { zeta = 0, inputRange } = options;
   const problems: Problem[] = [];
   if (!(zeta > -1 && Number.isFinite(zeta))) {
     problems.push({ message: `zeta ${zeta} leaves no window.`, remedy: 'Choose zeta above -1; 0.5 is the default.' });
   }
-  const names = new Set(firing(topology).map(({ name }) => name));
-  const percentiles: [string, number][] = [['', percentile], ...Object.entries(layerPercentiles)];
-  for (const [layer, percent] of percentiles) {
-    if (!(percent > 0 && percent <= 100)) {
-      const message = `percentile ${percent} is not above 0 and at most 100.`;
-      problems.push({ layer: layer || undefined, message, remedy: 'Choose one near 100, such as 99.9.' });
-    }
-    if (layer && !names.has(layer)) {
-      problems.push({ layer, message: 'there is no such layer.', remedy: `Layers are ${[...names].join(', ')}.` });
-    }
-  }
-  if (inputRange && !(inputRange[0] < inputRange[1])) {
+  problems.push(
+    ...percentileProblems(
+      options,
+      firing(topology).map(({ name }) => name),
+    ),
+  );
+  if (inputRange && !(inputRange[0] < inputRange[1] && Number.isFinite(inputRange[1] - inputRange[0]))) {
     const message = `[${inputRange}] is no input range.`;
     problems.push({ message, remedy: 'Give the smallest and the largest input, in this order.' });
   }
@@ -138,7 +124,7 @@ function outOfDomain(
 function build(topology: Topology, parameters: TtfsParameters): { topology: Topology; populations: CodedPopulation[] } {
   const { saturate, inputRange } = parameters;
   const [p, q] = inputRange;
-  const expanded = relayInput(topology, q - p, p);
+  const expanded = needsRelay(topology) ? relayInput(topology, 'relay') : topology;
   const tail = readout(expanded);
   const windows: (Window | undefined)[] = [];
   const populations = expanded.populations.map((population, index): CodedPopulation => {
@@ -188,61 +174,24 @@ function foldInput(
   shift: number,
 ): { projections?: readonly Projection[]; bias?: Bias } {
   if (stage.kind !== 'neurons' || !stage.projections.some(({ source }) => source === 0)) return {};
+  const { extent: input } = topology.populations[0];
   let bias = stage.bias;
   const projections = stage.projections.map((projection): Projection => {
-    const { source, synapse } = projection;
-    if (source !== 0 || synapse.kind === 'identity') return projection;
-    const outputs = synapse.kind === 'conv' ? synapse.geometry.output.channels : synapse.outputs;
-    const silent = { ...synapse.node, bias: { values: new Float64Array(outputs) } };
-    const folded = foldInputScalar(silent, inputShapeOf(synapse.kind, topology.populations[0].extent), scale, shift);
-    if (!folded) throw new Error('an input range cannot make more bias classes than a kernel has borders');
-    bias = sumOfBiases(bias, folded.bias, extent);
-    return { source, synapse: { ...synapse, node: folded } as Projection['synapse'] };
+    if (projection.source !== 0) return projection;
+    const folded = foldSource(projection, input, uniformMap(input.channels, scale, shift));
+    if (folded.bias) bias = sumOfBiases(bias, folded.bias, extent);
+    return folded.projection;
   });
   return { projections, bias };
 }
 
-function inputShapeOf(kind: 'conv' | 'dense', extent: Extent): Shape {
-  return kind === 'conv' ? [extent.channels, extent.height, extent.width] : [neurons(extent)];
-}
-
 /**
- * The topology with a relay behind the input, if anything but convolutions and dense layers reads it: the range is
- * folded into the relay, which then hands on the true values.
+ * Whether anything but convolutions and dense layers reads the input: a relay behind it then takes up its range, and
+ * hands on the true values.
  */
-function relayInput(topology: Topology, scale: number, shift: number): Topology {
-  const { populations } = topology;
+function needsRelay({ populations }: Topology): boolean {
   const direct = ({ source, pool, synapse }: Projection) => source !== 0 || (!pool && synapse.kind !== 'identity');
-  const folds = ({ stage }: Population) =>
-    stage.kind === 'neurons' ? stage.projections.every(direct) : !sources(stage).includes(0);
-  if ((scale === 1 && shift === 0) || populations.every(folds)) return topology;
-  const [input] = populations;
-  const name = `${input.name}/relay`;
-  const bias = { values: new Float64Array(input.extent.channels) };
-  const ones = new Float64Array(input.extent.channels).fill(1);
-  const synapse = depthwise({ name, inputs: [input.name], output: name, origin: [] }, input.extent, ones, bias);
-  const projections: Projection[] = [{ source: 0, synapse: { kind: 'conv', ...synapse } }];
-  const stage = { kind: 'neurons', projections, bias, activation: 'identity' } as const;
-  const relay: Population = { name, extent: input.extent, stage };
-  const moved = populations
-    .slice(1)
-    .map((population): Population => ({ ...population, stage: shifted(population.stage) }));
-  return { ...topology, populations: [input, relay, ...moved] };
-}
-
-/** A stage whose sources all moved up by one: what was the input is now its relay. */
-function shifted(stage: Population['stage']): Population['stage'] {
-  switch (stage.kind) {
-    case 'input':
-      return stage;
-    case 'neurons':
-      return { ...stage, projections: stage.projections.map((p) => ({ ...p, source: p.source + 1 })) };
-    case 'maxpool':
-    case 'permute':
-      return { ...stage, source: stage.source + 1 };
-    case 'concat':
-      return { ...stage, sources: stage.sources.map((source) => source + 1) };
-    case 'product':
-      return { ...stage, sources: [stage.sources[0] + 1, stage.sources[1] + 1] };
-  }
+  return !populations.every(({ stage }) =>
+    stage.kind === 'neurons' ? stage.projections.every(direct) : !sources(stage).includes(0),
+  );
 }

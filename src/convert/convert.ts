@@ -31,5 +31,6 @@ export async function convert(graph: Graph, options: ConvertOptions): Promise<Sp
       remedy: 'Pass { calibration: await calibrate(graph, images) }.',
     });
   }
-  return new SpikingNetwork(graph, name, code.parametrise(lower(graph), calibration, own));
+  const parameters = await code.parametrise(lower(graph), calibration, own);
+  return new SpikingNetwork(graph, name, parameters);
 }

@@ -2,6 +2,7 @@
 
 import { consumers, type DroppedNode, type Graph, type GraphNode, type Shape, shapeOf } from './graph.js';
 import { topologicalOrder, withDependencies } from './order.js';
+import { UniqueNames } from './unique-names.js';
 
 /**
  * A graph under change. Nodes are found by the tensor they write; {@link finish} puts them in order again and leaves
@@ -12,6 +13,7 @@ export class GraphEdit {
   readonly #nodes: Map<string, GraphNode>;
   readonly #readers: Map<string, GraphNode[]>;
   readonly #shapes: Map<string, Shape>;
+  readonly #names: UniqueNames;
   readonly #dropped: DroppedNode[];
   #output: string;
   #changed = false;
@@ -21,6 +23,7 @@ export class GraphEdit {
     this.#nodes = new Map(graph.nodes.map((node) => [node.output, node]));
     this.#readers = consumers(graph);
     this.#shapes = new Map(graph.shapes);
+    this.#names = new UniqueNames(graph.shapes.keys());
     this.#dropped = [...graph.dropped];
     this.#output = graph.output;
   }
@@ -58,8 +61,7 @@ export class GraphEdit {
 
   /** Declares a new tensor, with a name like the one given. */
   newTensor(like: string, shape: Shape): string {
-    let name = like;
-    for (let i = 1; this.#shapes.has(name); i++) name = `${like}#${i}`;
+    const name = this.#names.take(like);
     this.#shapes.set(name, shape);
     return name;
   }

@@ -105,7 +105,7 @@ fn check_both(wiring: &Wiring, numbers: &mut Numbers) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn convolutions_equal_their_definition(

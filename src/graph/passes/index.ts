@@ -29,6 +29,9 @@ export const PASSES: readonly Pass[] = [
 
 /** The simplest graph that the passes reach: they are applied again until none has anything to do. */
 export function simplify(graph: Graph): Graph {
-  const next = PASSES.reduce((current, pass) => pass(current), graph);
-  return next === graph ? graph : simplify(next);
+  for (let current = graph; ; ) {
+    const next = PASSES.reduce((simpler, pass) => pass(simpler), current);
+    if (next === current) return current;
+    current = next;
+  }
 }

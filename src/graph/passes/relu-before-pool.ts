@@ -11,7 +11,7 @@ export function reluBeforePool(graph: Graph): Graph {
     if (relu.op !== 'Activation' || relu.fn !== 'relu') continue;
     const pool = edit.producer(relu.inputs[0]);
     if (pool?.op !== 'MaxPool' || !edit.soleReader(pool.output)) continue;
-    const rectified = edit.newTensor(relu.output, edit.shape(pool.inputs[0]));
+    const rectified = edit.newTensor(pool.inputs[0], edit.shape(pool.inputs[0]));
     edit.remove(pool);
     edit.put({ ...pool, inputs: [rectified], output: relu.output });
     edit.put({ ...relu, inputs: pool.inputs, output: rectified });

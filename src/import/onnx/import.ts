@@ -151,6 +151,7 @@ class Importer {
     const node = new OnnxNode(proto, this.#names.of(proto), inputs, context);
     try {
       this.#values.set(proto.output[0], this.#importOperator(proto, node, inputs));
+      node.requireKnownAttributes(OPERATORS.get(proto.opType)?.ignores);
     } catch (thrown) {
       if (!(thrown instanceof UnknownInput)) this.#note(thrown, proto);
       if (inputs[0]?.kind === 'tensor' && keepsShape(proto.opType)) this.#values.set(proto.output[0], inputs[0]);
@@ -174,9 +175,7 @@ class Importer {
       return { kind: 'constant', name: output[0], constant: fold(node) };
     }
     if (!operator) throw unsupported('is not supported.', this.#remedy(proto));
-    const value = operator.build(node);
-    node.requireKnownAttributes(operator.ignores);
-    return value;
+    return operator.build(node);
   }
 
   #remedy({ domain, opType }: NodeProto): string {

@@ -1,6 +1,7 @@
 /** What a model reads and what it computes: one tensor each. */
 
 import type { Shape } from '../../graph/graph.js';
+import { isPossibleShape } from './limits.js';
 import type { GraphProto, ValueInfoProto } from './messages.js';
 import type { Tensor } from './operators/operator.js';
 import { invalid, Refusal, unsupported } from './problems.js';
@@ -59,10 +60,10 @@ export function chooseInput(
     );
   }
   const declared = declaredShape(inputs[0]);
-  return {
-    tensor: { kind: 'tensor', name, shape: imageShape(name, declared, inputShape) },
-    batch: declared?.[0],
-  };
+  const shape = imageShape(name, declared, inputShape);
+  if (!isPossibleShape(shape, 1))
+    throw invalid(`the input ${name} of the model has an impossible shape, [N,${shape}].`);
+  return { tensor: { kind: 'tensor', name, shape }, batch: declared?.[0] };
 }
 
 /** Sizes of all axes, the batch included; undefined for those that are not fixed. */

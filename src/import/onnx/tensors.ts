@@ -3,7 +3,7 @@
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../../graph/constant.js';
 import { elements } from '../../graph/graph.js';
 import { readExternalData } from './external-data.js';
-import { MAX_ELEMENTS } from './limits.js';
+import { isPossibleShape } from './limits.js';
 import type { TensorProto } from './messages.js';
 import { invalid, Refusal, unsupported } from './problems.js';
 import { varints } from './protobuf.js';
@@ -49,9 +49,7 @@ export async function readTensor(tensor: TensorProto, folder: string | undefined
     );
   }
   const shape = tensor.dims;
-  if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0) || elements(shape) > MAX_ELEMENTS) {
-    throw invalid(`tensor ${tensor.name} has the impossible shape [${shape}].`);
-  }
+  if (!isPossibleShape(shape, 0)) throw invalid(`tensor ${tensor.name} has an impossible shape, [${shape}].`);
   const length = elements(shape) * BYTES_PER_ELEMENT[dataType];
   const bytes =
     tensor.dataLocation === EXTERNAL

@@ -124,9 +124,13 @@ impl<T: Real> Workspace<T> {
                 self.pool_states.clear();
                 self.pool_states.resize(shape.len(), PoolState::default());
                 for &(_, key, value, _) in &lanes[*source] {
-                    pool.arrive(&mut self.pool_states, key as usize, value, |pooled, value| {
-                        lane.push((time(value), pooled as u32, value, 0));
+                    pool.arrive(&mut self.pool_states, key as usize, value, |pooled| {
+                        lane.push((T::ZERO, pooled as u32, T::ZERO, 0));
                     });
+                }
+                for spike in lane.iter_mut() {
+                    let value = self.pool_states[spike.1 as usize].best;
+                    (spike.0, spike.2) = (time(value), value);
                 }
             }
             (Stage::Concat { sources }, _) => {

@@ -19,7 +19,8 @@ pub struct MaxPool {
 pub(crate) struct PoolState<T> {
     fired: bool,
     arrived: u32,
-    best: T,
+    /// The best value so far; the neuron's value in the end.
+    pub best: T,
 }
 
 impl MaxPool {
@@ -134,18 +135,18 @@ impl MaxPool {
         winners.sort_unstable();
     }
 
-    /// Pools spike by spike: calls `fire` with each pooling neuron that the spike makes fire, and its value.
+    /// Pools spike by spike: calls `fire` with each pooling neuron that the spike makes fire.
     ///
     /// Spikes must come in time order, large values first. The maximum of a window is its first positive spike; if
     /// there is none, but every neuron of the window has spiked with a negative value, it is the largest of those;
     /// otherwise some neuron is silent and the maximum is zero, which is silent too. For a minimum the signs change
-    /// roles.
+    /// roles, and negative values that come after the window may still lower it once it has fired.
     pub(crate) fn arrive<T: Real>(
         &self,
         states: &mut [PoolState<T>],
         neuron: usize,
         value: T,
-        mut fire: impl FnMut(usize, T),
+        mut fire: impl FnMut(usize),
     ) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
@@ -163,7 +164,7 @@ impl MaxPool {
                 state.arrived += 1;
                 if !state.fired && (wins || state.arrived == self.sizes[window]) {
                     state.fired = true;
-                    fire(window * output.channels + channel, state.best);
+                    fire(window * output.channels + channel);
                 }
             }
         }

@@ -84,12 +84,12 @@ impl<T: Real> Synapse<T> {
         }
     }
 
-    /// On one axis: the output indices that input index `input` reaches. `None`: all outputs, whatever the axis.
-    fn reach(&self, axis: usize, input: usize) -> Option<Vec<usize>> {
+    /// On one axis: the output indices that input index `input` reaches. A dense synapse has one pixel of outputs.
+    fn reach(&self, axis: usize, input: usize) -> Vec<usize> {
         match self {
-            Self::Dense(_) => None,
-            Self::Conv2d(conv) => Some(conv.geometry().windows(axis, input).map(|(output, _)| output).collect()),
-            Self::Identity(_) => Some(vec![input]),
+            Self::Dense(_) => vec![0],
+            Self::Conv2d(conv) => conv.geometry().windows(axis, input).map(|(output, _)| output).collect(),
+            Self::Identity(_) => vec![input],
         }
     }
 
@@ -235,22 +235,19 @@ impl<T: Real> Projection<T> {
 fn fan_out<T: Real>(pool: Option<&AveragePool>, synapse: &Synapse<T>) -> Result<Vec<u32>, String> {
     let input = pool.map_or_else(|| synapse.input(), |pool| pool.geometry().input);
     let per_pixel = synapse.targets_per_pixel();
-    let count = |axis: usize, index: usize| -> Option<usize> {
-        let Some(pool) = pool else { return synapse.reach(axis, index).map(|reached| reached.len()) };
-        let mut reached = BTreeSet::new();
-        for (window, _) in pool.geometry().windows(axis, index) {
-            reached.extend(synapse.reach(axis, window)?);
-        }
-        Some(reached.len())
+    let count = |axis: usize, index: usize| {
+        let Some(pool) = pool else { return synapse.reach(axis, index).len() };
+        let windows = pool.geometry().windows(axis, index);
+        windows.flat_map(|(window, _)| synapse.reach(axis, window)).collect::<BTreeSet<_>>().len()
     };
-    let (Some(rows), Some(columns)) = (
-        (0..input.height).map(|y| count(0, y)).collect::<Option<Vec<_>>>(),
-        (0..input.width).map(|x| count(1, x)).collect::<Option<Vec<_>>>(),
-    ) else {
-        return Ok(vec![u32::try_from(per_pixel).map_err(|_| "more than 2^32 targets of a neuron".to_owned())?]);
-    };
-    rows.iter()
-        .flat_map(|&y| columns.iter().map(move |&x| y * x * per_pixel))
+    let columns: Vec<usize> = (0..input.width).map(|x| count(1, x)).collect();
+    let mut fan_out = (0..input.height)
+        .map(|y| count(0, y))
+        .flat_map(|rows| columns.iter().map(move |&columns| rows * columns * per_pixel))
         .map(|n| u32::try_from(n).map_err(|_| "more than 2^32 targets of a neuron".to_owned()))
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    if fan_out.iter().all(|&n| n == fan_out[0]) {
+        fan_out.truncate(1);
+    }
+    Ok(fan_out)
 }

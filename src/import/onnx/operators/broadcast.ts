@@ -2,6 +2,7 @@
 
 import type { Affine } from '../../../graph/affine.js';
 import { elements, type Shape } from '../../../graph/graph.js';
+import { MAX_COEFFICIENTS } from '../limits.js';
 import { invalid, unsupported } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 
@@ -25,7 +26,11 @@ export function spread(node: OnnxNode, index: number, shape: Shape): Spread {
       'Use a constant that can be broadcast to the shape of the tensor.',
     );
   }
-  if (own.slice(2).some((n) => n !== 1)) return { per: 'element', values: expand(values, own.slice(1), shape) };
+  const perElement = own.slice(2).some((n) => n !== 1);
+  if ((perElement ? elements(shape) : shape[0]) > MAX_COEFFICIENTS) {
+    throw invalid(`spreads its input ${name} over a tensor [N,${shape}], which is too large.`);
+  }
+  if (perElement) return { per: 'element', values: expand(values, own.slice(1), shape) };
   return { per: 'channel', values: own[1] === shape[0] ? values : new Float64Array(shape[0]).fill(values[0]) };
 }
 

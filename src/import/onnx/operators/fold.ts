@@ -3,6 +3,7 @@
 import { BYTES_PER_ELEMENT, type Constant } from '../../../graph/constant.js';
 import { elements, type Shape } from '../../../graph/graph.js';
 import { transposedOrder } from '../../../graph/transpose.js';
+import { isPossibleShape } from '../limits.js';
 import { invalid } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 import { checkPermutation, normalizeAxis, resolveShape } from './shape.js';
@@ -66,6 +67,6 @@ function axesOf(node: OnnxNode): readonly number[] | undefined {
 }
 
 function withShape(constant: Constant, shape: Shape): Constant {
-  if (elements(shape) === elements(constant.shape)) return { ...constant, shape };
+  if (isPossibleShape(shape, 0) && elements(shape) === elements(constant.shape)) return { ...constant, shape };
   throw invalid(`gives a constant of shape [${constant.shape}] the shape [${shape}].`);
 }

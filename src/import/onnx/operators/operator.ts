@@ -4,7 +4,7 @@ import type { Constant, DataType } from '../../../graph/constant.js';
 import { elements, type GraphNode, type Shape } from '../../../graph/graph.js';
 import { indexOfNonFinite, readElements } from '../../../graph/weights.js';
 import { Attributes } from '../attributes.js';
-import { MAX_ELEMENTS } from '../limits.js';
+import { isPossibleShape } from '../limits.js';
 import type { NodeProto } from '../messages.js';
 import { invalid, unsupported } from '../problems.js';
 
@@ -215,9 +215,7 @@ export class OnnxNode {
    * @returns the tensor that it writes.
    */
   emit(fields: FieldsOf<GraphNode>, shape: Shape, step?: string): Tensor {
-    if (!shape.every((n) => Number.isSafeInteger(n) && n > 0) || elements(shape) > MAX_ELEMENTS) {
-      throw invalid(`its output would have the shape [N,${shape}].`);
-    }
+    if (!isPossibleShape(shape, 1)) throw invalid(`its output would have an impossible shape, [N,${shape}].`);
     const [output] = this.#proto.output;
     const name = step ? this.#model.newName(`${this.name}/${step}`) : this.name;
     const tensor = step ? this.#model.newName(`${output}/${step}`) : output;
@@ -246,5 +244,6 @@ export class OnnxNode {
 /** The coefficients of a node that are computed, not stored. */
 function coefficients(node: GraphNode): readonly Float64Array[] {
   if (node.op === 'Affine') return [node.scale, node.shift];
-  return node.op === 'Conv' || node.op === 'Dense' ? [node.bias.values] : [];
+  if (node.op !== 'Conv' && node.op !== 'Dense') return [];
+  return [node.bias.values, node.weights.outputScale ?? new Float64Array(0)];
 }

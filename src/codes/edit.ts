@@ -1,0 +1,118 @@
+/** Changes of topologies that several codes need. */
+
+import { foldInputAffine } from '../graph/fold-input.js';
+import type { Bias, Shape } from '../graph/graph.js';
+import { depthwise } from './depthwise.js';
+import { type Extent, neurons, type Population, type Projection, type Stage, type Topology } from './topology.js';
+
+/** A stage whose sources are other populations. */
+function withSources(stage: Stage, moved: (source: number) => number): Stage {
+  switch (stage.kind) {
+    case 'input':
+      return stage;
+    case 'neurons':
+      return { ...stage, projections: stage.projections.map((p) => ({ ...p, source: moved(p.source) })) };
+    case 'maxpool':
+    case 'permute':
+      return { ...stage, source: moved(stage.source) };
+    case 'concat':
+      return { ...stage, sources: stage.sources.map(moved) };
+    case 'product':
+      return { ...stage, sources: [moved(stage.sources[0]), moved(stage.sources[1])] };
+  }
+}
+
+/** Neurons that take over a population's values one to one, as weights (so that scales can be folded into them). */
+function relay(name: string, source: number, extent: Extent): Population {
+  const bias = { values: new Float64Array(extent.channels) };
+  const ones = new Float64Array(extent.channels).fill(1);
+  const synapse = {
+    kind: 'conv' as const,
+    ...depthwise({ name, inputs: [], output: name, origin: [] }, extent, ones, bias),
+  };
+  return { name, extent, stage: { kind: 'neurons', projections: [{ source, synapse }], bias, activation: 'identity' } };
+}
+
+/** The topology with neurons behind the input that take over its values; everything else reads them. */
+export function relayInput(topology: Topology, name: string): Topology {
+  const [input, ...others] = topology.populations;
+  const moved = others.map((p): Population => ({ ...p, stage: withSources(p.stage, (source) => source + 1) }));
+  const unique = `${input.name}/${name}`;
+  return { ...topology, populations: [input, relay(unique, 0, input.extent), ...moved] };
+}
+
+/** The topology with neurons behind one population that take over its values; everything else reads them. */
+export function relayBehind(topology: Topology, index: number, name: string): Topology {
+  const before = topology.populations.slice(0, index + 1);
+  const source = before[index];
+  const moved = topology.populations
+    .slice(index + 1)
+    .map((p): Population => ({ ...p, stage: withSources(p.stage, (from) => (from >= index ? from + 1 : from)) }));
+  return { ...topology, populations: [...before, relay(`${source.name}/${name}`, index, source.extent), ...moved] };
+}
+
+/** `scale x + shift` of each channel of a population. */
+export interface ChannelMap {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
+/** The same map for all channels. */
+export function uniformMap(channels: number, scale: number, shift = 0): ChannelMap {
+  return { scale: new Float64Array(channels).fill(scale), shift: new Float64Array(channels).fill(shift) };
+}
+
+/**
+ * Synapses that do to `x` what these do to `scale x + shift`, and the bias that the shift makes. One-to-one synapses
+ * get weights where they need them.
+ *
+ * @param source arrangement of the presynaptic population.
+ */
+export function foldSource(
+  projection: Projection,
+  source: Extent,
+  map: ChannelMap,
+): { projection: Projection; bias?: Bias } {
+  const plain = map.scale.every((s) => s === 1) && map.shift.every((s) => s === 0);
+  if (plain) return { projection };
+  const { pool } = projection;
+  if (pool && map.shift.some((s) => s !== 0)) throw new Error('a shift is not folded through pooling');
+  let { synapse } = projection;
+  if (synapse.kind === 'identity') {
+    const { extent } = synapse;
+    const none = { values: new Float64Array(extent.channels) };
+    const ones = new Float64Array(extent.channels).fill(1);
+    synapse = { kind: 'conv', ...depthwise({ name: '', inputs: [], output: '', origin: [] }, extent, ones, none) };
+  }
+  const input = synapse.kind === 'conv' ? synapse.geometry.input : source;
+  const outputs = synapse.kind === 'conv' ? synapse.geometry.output.channels : synapse.outputs;
+  const silent = { ...synapse.node, bias: { values: new Float64Array(outputs) } };
+  const order = synapse.kind === 'dense' ? synapse.order : undefined;
+  const spread = (values: Float64Array) =>
+    synapse.kind === 'conv'
+      ? values
+      : Float64Array.from({ length: neurons(source) }, (_, i) => values[(order ? order[i] : i) % source.channels]);
+  const folded = foldInputAffine(silent, foldShape(synapse.kind, input), spread(map.scale), spread(map.shift));
+  if (!folded) throw new Error('a constant input makes no more bias classes than a kernel has borders');
+  const bias = folded.bias.values.some((value) => value !== 0) ? folded.bias : undefined;
+  return { projection: { ...projection, synapse: { ...synapse, node: folded } as Projection['synapse'] }, bias };
+}
+
+function foldShape(kind: 'conv' | 'dense', extent: Extent): Shape {
+  return kind === 'conv' ? [extent.channels, extent.height, extent.width] : [neurons(extent)];
+}
+
+/** Synapses with all weights multiplied, output channel by output channel. */
+export function scaleTargets(projection: Projection, factor: number): Projection {
+  if (factor === 1) return projection;
+  if (projection.synapse.kind === 'identity') {
+    const { extent } = projection.synapse;
+    return foldSource(projection, extent, uniformMap(extent.channels, factor)).projection;
+  }
+  const { synapse } = projection;
+  const outputs = synapse.kind === 'conv' ? synapse.geometry.output.channels : synapse.outputs;
+  const old = synapse.node.weights.outputScale;
+  const outputScale = Float64Array.from({ length: outputs }, (_, i) => (old?.[i] ?? 1) * factor);
+  const node = { ...synapse.node, weights: { ...synapse.node.weights, outputScale } };
+  return { ...projection, synapse: { ...synapse, node } as Projection['synapse'] };
+}
