@@ -21,7 +21,10 @@ async function load(): Promise<typeof Native> {
 /** The addon's exports: `Binding*` types and functions. */
 export const kernel: typeof Native = await load();
 
-/** Version of the kernel, and the instruction sets that it can use on this processor, slowest first. */
-export const { kernelVersion, kernelLevels } = kernel;
+/** Version of the kernel; equals that of the package. */
+export const kernelVersion: () => string = kernel.kernelVersion;
+
+/** Instruction sets that the kernel can use on this processor, slowest first; it uses the last. */
+export const kernelLevels: () => string[] = kernel.kernelLevels;
 
 export type * from '../native.js';

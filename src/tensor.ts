@@ -29,13 +29,19 @@ export interface Tensor {
 /** Shape of a tensor, whatever it calls it. */
 export function tensorShape(tensor: TensorLike): readonly number[] {
   const shape = tensor?.shape ?? tensor?.dims;
-  if (!shape || !tensor.data || !shape.every((n) => Number.isInteger(n) && n >= 0)) {
+  if (!shape || !isNumbers(tensor.data) || !shape.every((n) => Number.isInteger(n) && n >= 0)) {
     throw new DataError('INPUT_INVALID', {
-      message: 'a tensor needs `data` (a typed array) and `shape` (whole numbers).',
-      remedy: 'Pass an ndarray, or { data, shape }.',
+      message: 'a tensor needs `data` (a typed array of numbers) and `shape` (whole numbers).',
+      remedy: 'Pass an ndarray, or { data, shape }; 64-bit integers as floats.',
     });
   }
   return shape;
+}
+
+function isNumbers(data: unknown): boolean {
+  if (Array.isArray(data)) return true;
+  if (!ArrayBuffer.isView(data) || data instanceof DataView) return false;
+  return !(data instanceof BigInt64Array || data instanceof BigUint64Array);
 }
 
 /** The tensor as a dense row-major one of 32- or 64-bit floats; copies only where it must. */
@@ -45,7 +51,7 @@ export function toTensor(tensor: TensorLike): Tensor {
   const size = shape.reduce((product, n) => product * n, 1);
   const expected = rowMajorStrides(shape);
   const dense = !stride || stride.every((s, axis) => s === expected[axis] || shape[axis] === 1);
-  if (dense ? offset + size > data.length : !fits(shape, stride, offset, data.length)) {
+  if (dense ? !(offset >= 0 && offset + size <= data.length) : !fits(shape, stride, offset, data.length)) {
     throw new DataError('INPUT_INVALID', {
       message: `a tensor of shape [${shape}] needs ${size} elements, but its data has ${data.length - offset}.`,
       remedy: 'Pass data and shape that belong together.',

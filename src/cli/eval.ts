@@ -19,6 +19,7 @@ import {
   openData,
   type SelectionOptions,
   type SimulationOptions,
+  wholeNumber,
 } from './options.js';
 import type { Context } from './program.js';
 
@@ -37,12 +38,7 @@ export function evalCommand(context: Context): Command {
   addCodingOptions(command, codeOption('code (default: ttfs, or that of the saved network)'));
   addSimulationOptions(addSelectionOptions(command));
   return command
-    .option(
-      '--batch <N>',
-      'images of one run when speed is measured',
-      (text) => Math.max(1, Number.parseInt(text, 10)),
-      128,
-    )
+    .option('--batch <N>', 'images of one run when speed is measured', wholeNumber(1), 128)
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: EvalCommandOptions) => {

@@ -53,7 +53,8 @@ DATA is one of
 PREPROCESS is unit (x/255, the default), raw, torchvision, tf, caffe, or JSON
   { "scale", "mean", "std", "channels": "RGB"|"BGR", "layout": "NCHW"|"NHWC", "size": [h, w], "shape": [...] }`;
 
-function wholeNumber(least: number): (text: string) => number {
+/** Parses a whole number from `least` on. */
+export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;

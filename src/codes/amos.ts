@@ -6,11 +6,10 @@
  * the circuit sends binary digits: neuron i has the threshold `alpha 2^-i` and inhibits all later ones by as much.
  */
 
-import { ConvertError } from '../errors.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedTopology } from './code.js';
 import { bounds, buildGates, digits, fewSpike, gated } from './few-spike.js';
-import { percentileProblems, type RangeOptions, rangeOf, stepProblems } from './ranges.js';
+import { percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import type { Topology } from './topology.js';
 
 /** Options of the code `amos`. */
@@ -55,15 +54,8 @@ export const amos: Code<AmosOptions, AmosParameters> = {
 function parametrise(topology: Topology, calibration: Calibration | undefined, options: AmosOptions): AmosParameters {
   const { steps, rounding, ...range } = { ...amos.defaults, ...options } as Required<AmosOptions>;
   const populations = gated(topology);
-  const problems = [
-    ...amos.unsupported(topology),
-    ...stepProblems(steps, 1, 24),
-    ...percentileProblems(
-      range,
-      populations.map(({ name }) => name),
-    ),
-  ];
-  if (problems.length > 0) throw new ConvertError('CODE_UNSUPPORTED', problems);
+  const names = populations.map(({ name }) => name);
+  refuse(amos.unsupported(topology), [...stepProblems(steps, 1, 24), ...percentileProblems(range, names)]);
   const circuits = populations.map(({ name }): [string, AmosCircuit] => {
     const [, largest] = rangeOf(calibration, name, range);
     const values = digits(steps, largest > 0 ? largest : 1);

@@ -6,11 +6,11 @@
  * activation in calibration. The published form truncates; by default an initial potential of half a digit rounds.
  */
 
-import { ConvertError, type Problem } from '../errors.js';
+import type { Problem } from '../errors.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
-import { percentileProblems, type RangeOptions, rangeOf, stepProblems } from './ranges.js';
+import { percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import { neurons, type Population, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `fs`. */
@@ -78,12 +78,7 @@ function parametrise(
   const { steps, rounding, ...range } = { ...fewSpike.defaults, ...options } as Required<FewSpikeOptions>;
   const populations = gated(topology);
   const names = populations.map(({ name }) => name);
-  const problems = [
-    ...fewSpike.unsupported(topology),
-    ...stepProblems(steps, 1, 24),
-    ...percentileProblems(range, names),
-  ];
-  if (problems.length > 0) throw new ConvertError('CODE_UNSUPPORTED', problems);
+  refuse(fewSpike.unsupported(topology), [...stepProblems(steps, 1, 24), ...percentileProblems(range, names)]);
   const gates = populations.map(({ name }): [string, FewSpikeGate] => {
     const [, largest] = rangeOf(calibration, name, range);
     const values = digits(steps, largest > 0 ? largest : 1);

@@ -23,12 +23,18 @@ export interface QuartzOptions extends RangeOptions {
   readonly normalise?: boolean;
   /** Whether a neuron that has spiked stays silent, as on Loihi; in the authors' simulation it may spike again. */
   readonly latch?: boolean;
+  /**
+   * What logits are read from: the `times` of the last layer's spikes, as in the authors' simulation, or (the default)
+   * its `potentials` at the spikes, which tell apart neurons that spike in the same step.
+   */
+  readonly readout?: 'times' | 'potentials';
 }
 
 /** Parameters of a network in the code `quartz`. */
 export interface QuartzParameters {
   readonly levels: number;
   readonly latch: boolean;
+  readonly readout: 'times' | 'potentials';
   /** The activation of each population that is sent as 1, by name. */
   readonly scales: Readonly<Record<string, number>>;
 }
@@ -39,7 +45,7 @@ export const quartz: Code<QuartzOptions, QuartzParameters> = {
   title: 'time to first spike on a grid (Quartz)',
   version: 1,
   needsCalibration: true,
-  defaults: { steps: 16, normalise: true, latch: false, percentile: 99.9, layerPercentiles: {} },
+  defaults: { steps: 16, normalise: true, latch: false, readout: 'potentials', percentile: 99.9, layerPercentiles: {} },
   unsupported,
   parametrise,
   build,
@@ -66,7 +72,13 @@ function parametrise(
   calibration: Calibration | undefined,
   options: QuartzOptions,
 ): QuartzParameters {
-  const { steps, latch, normalise, ...range } = { ...quartz.defaults, ...options } as Required<QuartzOptions>;
+  const {
+    steps,
+    latch,
+    normalise,
+    readout: read,
+    ...range
+  } = { ...quartz.defaults, ...options } as Required<QuartzOptions>;
   const [input, ...others] = topology.populations;
   const integrating = others.filter(({ stage }) => stage.kind === 'neurons').map(({ name }) => name);
   const problems = [
@@ -83,10 +95,10 @@ function parametrise(
   });
   // The input's own extremes are its range: nothing of it is clipped.
   const inputScale = normalise ? magnitude(rangeOf(calibration, input.name, {})) : 1;
-  return { levels: steps, latch, scales: Object.fromEntries([[input.name, inputScale], ...scales]) };
+  return { levels: steps, latch, readout: read, scales: Object.fromEntries([[input.name, inputScale], ...scales]) };
 }
 
-function build(original: Topology, { levels, latch, scales }: QuartzParameters): CodedTopology {
+function build(original: Topology, { levels, latch, readout: read, scales }: QuartzParameters): CodedTopology {
   const { topology, last } = expand(original);
   const scale: number[] = [];
   const windows: (Window | undefined)[] = [];
@@ -114,7 +126,14 @@ function build(original: Topology, { levels, latch, scales }: QuartzParameters):
       const rectify = stage.activation === 'relu';
       const neuron = input
         ? ({ kind: 'quartzinput', levels } as const)
-        : ({ kind: 'quartz', levels, rectify, latch, bias: true } as const);
+        : ({
+            kind: 'quartz',
+            levels,
+            rectify,
+            latch,
+            bias: true,
+            readout: index === last && read === 'potentials',
+          } as const);
       return {
         role: input ? 'input' : rectify ? 'activation' : 'relay',
         neurons: neurons(extent),

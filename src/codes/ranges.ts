@@ -37,6 +37,19 @@ export function rangeOf(
   return percent === 100 ? [layer.min, layer.max] : [layer.percentile(100 - percent), layer.percentile(percent)];
 }
 
+/**
+ * Throws all problems there are.
+ *
+ * @param inexpressible what a code cannot express.
+ * @param outOfDomain what is wrong with its options.
+ * @throws ConvertError `CODE_UNSUPPORTED`; `OPTION_INVALID` if only options are wrong.
+ */
+export function refuse(inexpressible: readonly Problem[], outOfDomain: readonly Problem[]): void {
+  const problems = [...inexpressible, ...outOfDomain];
+  if (problems.length === 0) return;
+  throw new ConvertError(inexpressible.length > 0 ? 'CODE_UNSUPPORTED' : 'OPTION_INVALID', problems);
+}
+
 /** What is wrong with percentiles; `layers` are the names that may have one. */
 export function percentileProblems(
   { percentile = 100, layerPercentiles = {} }: RangeOptions,

@@ -12,14 +12,14 @@
  * the readout.
  */
 
-import { ConvertError, type Problem } from '../errors.js';
+import type { Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, Window } from './code.js';
 import { foldSource, relayInput, uniformMap } from './edit.js';
 import { sumOfBiases } from './lower.js';
-import { percentileProblems, type RangeOptions, rangeOf } from './ranges.js';
+import { percentileProblems, type RangeOptions, rangeOf, refuse } from './ranges.js';
 import { neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `ttfs`. */
@@ -64,11 +64,7 @@ function firing(topology: Topology): Population[] {
 
 function parametrise(topology: Topology, calibration: Calibration | undefined, options: TtfsOptions): TtfsParameters {
   const { zeta = 0.5, saturate = false, percentile = 100, layerPercentiles = {}, inputRange } = options;
-  const inexpressible = unsupported(topology);
-  const problems = [...inexpressible, ...outOfDomain(topology, options)];
-  if (problems.length > 0) {
-    throw new ConvertError(inexpressible.length > 0 ? 'CODE_UNSUPPORTED' : 'OPTION_INVALID', problems);
-  }
+  refuse(unsupported(topology), outOfDomain(topology, options));
   const windows = firing(topology).map(({ name, stage }): [string, number] => {
     const [low, high] = rangeOf(calibration, name, { percentile, layerPercentiles });
     const signed = stage.kind === 'neurons' && stage.activation === 'identity';

@@ -7,6 +7,7 @@ import { DataError, FirstspikeError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { type BindingCalibration, kernel } from '../kernel.js';
 import { bindNetwork } from '../simulate/bind.js';
+import { checkCount, checkThreads } from '../simulate/check.js';
 import { type ImageSource, imageBatches } from '../simulate/images.js';
 import { runTask } from '../simulate/task.js';
 
@@ -39,6 +40,9 @@ export async function calibrate(
   options: CalibrateOptions = {},
 ): Promise<Calibration> {
   const { limit, threads = 0, batch = 64, signal, onProgress } = options;
+  checkThreads(threads);
+  checkCount('batch', batch, 1);
+  checkCount('limit', limit ?? 1, 1);
   const topology = lower(graph);
   const network = bindNetwork(ann.build(topology, {}), false);
   const calibration = new kernel.BindingCalibration(network, options.channelPercentiles ?? false);

@@ -31,6 +31,8 @@ export async function convert(graph: Graph, options: ConvertOptions): Promise<Sp
       remedy: 'Pass { calibration: await calibrate(graph, images) }.',
     });
   }
-  const parameters = await code.parametrise(lower(graph), calibration, own);
+  // An option that is undefined is one that is absent.
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const parameters = await code.parametrise(lower(graph), calibration, given);
   return new SpikingNetwork(graph, name, parameters);
 }

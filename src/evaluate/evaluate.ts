@@ -3,6 +3,7 @@
 import { DataError } from '../errors.js';
 import { describeGraph } from '../graph/describe.js';
 import { elements } from '../graph/graph.js';
+import { checkCount } from '../simulate/check.js';
 import { addCounters, type Counters, spikesPerNeuron, total } from '../simulate/counters.js';
 import { asImages, type Images } from '../simulate/images.js';
 import type { Engine, LayerDifference, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
@@ -103,6 +104,7 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { engine = 'layered', precision = 'f32', threads = 0, signal, onProgress } = options;
+  checkCount('batch', options.batch ?? 1, 1);
   const scores = { right: 0, annRight: 0, right5: 0, annRight5: 0, agreeing: 0, labelled: 0 };
   const classes = elements(network.outputShape);
   let counters: Counters | undefined;
@@ -151,7 +153,7 @@ export async function evaluate(
     }
     onProgress?.(counters.images);
   }
-  if (!counters) {
+  if (!counters || counters.images === 0) {
     throw new DataError('DATA_INVALID', {
       message: 'there is no image to evaluate.',
       remedy: 'Give at least one image.',
@@ -191,8 +193,9 @@ export async function evaluate(
   };
 }
 
-/** How many logits are larger than that of a class, or as large and earlier. */
+/** How many logits are larger than that of a class, or as large and earlier; all of them, if there is no such class. */
 function rank(logits: Float32Array | Float64Array, label: number): number {
+  if (!(label in logits)) return logits.length;
   let larger = 0;
   for (let i = 0; i < logits.length; i++) {
     if (logits[i] > logits[label] || (logits[i] === logits[label] && i < label)) larger++;

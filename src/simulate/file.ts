@@ -8,7 +8,7 @@
  */
 
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { codeNamed } from '../codes/index.js';
+import { type CodeName, codes } from '../codes/index.js';
 import { FirstspikeError } from '../errors.js';
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../graph/constant.js';
 import { elements, type Graph, type GraphNode, type Shape } from '../graph/graph.js';
@@ -112,7 +112,8 @@ export async function readNetwork<T>(path: string, restore: (network: StoredNetw
     throw malformed('it is a safetensors file, but not of a spiking network.');
   }
   const { version, graph, code } = json(path, metadata.network);
-  if (version !== VERSION || codeNamed(code?.name).version !== code?.version) {
+  const known = Object.hasOwn(codes, code?.name) ? codes[code.name as CodeName] : undefined;
+  if (version !== VERSION || !known || known.version !== code.version) {
     throw malformed('it was written by another version of firstspike.');
   }
   try {

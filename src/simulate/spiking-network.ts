@@ -5,11 +5,11 @@ import { ann } from '../codes/ann.js';
 import type { CodedTopology, Role, Window } from '../codes/code.js';
 import { codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
-import { FirstspikeError } from '../errors.js';
 import { elements, type Graph, type Shape } from '../graph/graph.js';
 import type { BindingNetwork, BindingOutcome } from '../kernel.js';
 import { asNdArray, type TensorLike } from '../tensor.js';
 import { bindNetwork } from './bind.js';
+import { checkChoice, checkThreads } from './check.js';
 import type { Counters } from './counters.js';
 import { readNetwork, writeNetwork } from './file.js';
 import { asImages, type ImageSource, type Images } from './images.js';
@@ -176,7 +176,7 @@ export class SpikingNetwork {
     const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
     checkChoice('engine', engine, ['event', 'layered']);
     checkChoice('precision', precision, ['f32', 'f64']);
-    checkCount('threads', threads);
+    checkThreads(threads);
     const network = this.#bind(precision, 'code');
     const original = compare ? this.#bind(precision, 'original') : undefined;
     const settings = {
@@ -252,16 +252,4 @@ function largest(data: Float32Array | Float64Array, start: number, count: number
   let best = 0;
   for (let i = 1; i < count; i++) if (data[start + i] > data[start + best]) best = i;
   return best;
-}
-
-function checkChoice(option: string, value: string, choices: readonly string[]): void {
-  if (choices.includes(value)) return;
-  const message = `there is no ${option} "${value}".`;
-  throw new FirstspikeError('OPTION_INVALID', { message, remedy: `Choose ${choices.join(' or ')}.` });
-}
-
-function checkCount(option: string, value: number): void {
-  if (Number.isInteger(value) && value >= 0 && value <= 1024) return;
-  const message = `${option} cannot be ${value}.`;
-  throw new FirstspikeError('OPTION_INVALID', { message, remedy: 'Give a whole number from 0 (all) to 1024.' });
 }

@@ -1,8 +1,10 @@
 /** Images as they come, results in the same order. */
 
 import { elements } from '../graph/graph.js';
+import { checkCount } from './check.js';
 import { type ImageSource, type Images, imageBatches } from './images.js';
 import type { RunOptions, RunResult, SpikingNetwork } from './spiking-network.js';
+import { orAborted } from './task.js';
 
 /** Options of {@link SpikingNetwork.stream}. */
 export interface StreamOptions extends Omit<RunOptions, 'record' | 'compare'> {
@@ -31,6 +33,8 @@ export async function* streamImages(
   options: StreamOptions,
 ): AsyncGenerator<StreamResult> {
   const { concurrency = 2, batch = 1, ...run } = options;
+  checkCount('concurrency', concurrency, 1);
+  checkCount('batch', batch, 1);
   const classes = elements(network.outputShape);
   const abort = new AbortController();
   const signal = run.signal ? AbortSignal.any([run.signal, abort.signal]) : abort.signal;
@@ -47,7 +51,7 @@ export async function* streamImages(
   let ended = false;
   try {
     for (;;) {
-      if (!ended && underway.length < concurrency) next ??= batches.next();
+      if (!ended && underway.length < concurrency) next ??= orAborted(batches.next(), signal);
       if (!next && underway.length === 0) return;
       // Whichever comes first: a slow source does not hold results back, nor slow runs the source while there is room.
       const arrived = await Promise.race<IteratorResult<Images> | RunResult>([

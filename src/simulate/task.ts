@@ -15,21 +15,27 @@ export async function runTask<T>(
   const work = start(task).catch((error) => {
     throw typed(error);
   });
-  if (!signal) return work;
+  return orAborted(work, signal, () => task.cancel());
+}
+
+/** A promise, or the signal's reason as soon as it aborts; nobody waits for the promise then. */
+export async function orAborted<T>(promise: Promise<T>, signal?: AbortSignal, cancel = () => {}): Promise<T> {
+  if (!signal) return promise;
+  // Whatever becomes of it after an abort, it does not count as unhandled.
+  promise.catch(() => {});
+  signal.throwIfAborted();
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {
-      task.cancel();
+      cancel();
       reject(signal.reason);
     };
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    return await Promise.race([work, aborted]);
+    return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // After an abort nobody waits for the kernel's own rejection.
-    work.catch(() => {});
   }
 }
 

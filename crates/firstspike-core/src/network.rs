@@ -3,7 +3,7 @@
 use crate::error::BuildError;
 use crate::neuron::{Encoder, Neuron, Timing, Window};
 use crate::real::Real;
-use crate::shape::Shape;
+use crate::shape::{Shape, is_permutation};
 use crate::signal::Signal;
 use crate::synapse::{MaxPool, Projection};
 use firstspike_simd::Level;
@@ -229,13 +229,15 @@ fn check<T: Real>(
             if !earlier.is_empty() {
                 return Err("the input must come first".to_owned());
             }
-            check_permutation(order, shape)?;
+            if !order.is_empty() && !is_permutation(order, shape.len()) {
+                return Err("the order of the inputs is no permutation of the neurons".to_owned());
+            }
             Ok(encoder.map(|_| Timing::Once(Window { width: T::ONE, signed: false })))
         }
         Stage::Neurons { projections, bias, neuron } => {
             for projection in projections {
                 let from = source(projection.source())?;
-                if from.len() != projection.input().len() || from.pixels() != projection.input().pixels() {
+                if from != projection.input() {
                     return Err(format!("synapses from {:?}, but the source is {from:?}", projection.input()));
                 }
                 if projection.outputs() != shape.len() {
@@ -271,10 +273,9 @@ fn check<T: Real>(
             joined(sources)
         }
         Stage::Permute { source: from, to } => {
-            if source(*from)?.len() != shape.len() || to.len() != shape.len() {
-                return Err("a permutation keeps the number of neurons".to_owned());
+            if source(*from)?.len() != shape.len() || !is_permutation(to, shape.len()) {
+                return Err("the new addresses are no permutation of the neurons".to_owned());
             }
-            check_permutation(to, shape)?;
             joined(&[*from])
         }
         Stage::Product { sources } => {
@@ -288,18 +289,4 @@ fn check<T: Real>(
             }
         }
     }
-}
-
-fn check_permutation(to: &[u32], shape: Shape) -> Result<(), String> {
-    if to.is_empty() {
-        return Ok(());
-    }
-    let mut seen = vec![false; shape.len()];
-    for &index in to {
-        match seen.get_mut(index as usize) {
-            Some(seen) if !*seen => *seen = true,
-            _ => return Err("not a permutation of the neurons".to_owned()),
-        }
-    }
-    if to.len() == shape.len() { Ok(()) } else { Err("not a permutation of the neurons".to_owned()) }
 }

@@ -51,6 +51,12 @@ pub struct Geometry {
     pub pad: [isize; 2],
 }
 
+/// Whether `to` has every index below `n` once.
+pub(crate) fn is_permutation(to: &[u32], n: usize) -> bool {
+    let mut missing = vec![true; n];
+    to.len() == n && to.iter().all(|&index| missing.get_mut(index as usize).is_some_and(std::mem::take))
+}
+
 /// The taps of one window on one axis that exist: `first..first + count`, the first at input index `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Taps {

@@ -115,8 +115,14 @@ impl Builder {
         let numbers = &mut self.numbers;
         let classes = 1 + numbers.below(4);
         let bias = Bias {
-            values: (0..classes * shape.channels).map(|_| numbers.pick(&[-1.0, 0.0, 1.0]) * self.options.unit).collect(),
-            classes: if classes == 1 { vec![] } else { (0..shape.pixels()).map(|_| numbers.below(classes) as u16).collect() },
+            values: (0..classes * shape.channels)
+                .map(|_| numbers.pick(&[-1.0, 0.0, 1.0]) * self.options.unit)
+                .collect(),
+            classes: if classes == 1 {
+                vec![]
+            } else {
+                (0..shape.pixels()).map(|_| numbers.below(classes) as u16).collect()
+            },
         };
         let neuron = if numbers.below(6) == 0 {
             Neuron::Analog(Activation::Relu)
@@ -250,7 +256,8 @@ fn run<T: Float>(layers: &[Layer], form: Form, engine: Engine, image: &[f64]) ->
 }
 
 fn decoded<T: Real>(signals: &[Signal<T>], layers: &[Layer]) -> Vec<Vec<f64>> {
-    let values = |(signal, layer): (&Signal<T>, &Layer)| signal.values(layer.shape).iter().map(|x| x.to_f64()).collect();
+    let values =
+        |(signal, layer): (&Signal<T>, &Layer)| signal.values(layer.shape).iter().map(|x| x.to_f64()).collect();
     signals.iter().zip(layers).map(values).collect()
 }
 

@@ -155,6 +155,8 @@ pub enum BindingNeuron {
         latch: bool,
         /// Whether the neurons have a bias spike.
         bias: bool,
+        /// Whether the spikes are read as an output, and the potential with them.
+        readout: bool,
     },
     /// Values on a grid of time.
     QuartzInput {
@@ -329,12 +331,20 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             output: rounded(output),
             range: [T::from_f64(range.0), T::from_f64(range.1)],
         }),
-        BindingNeuron::Quartz { levels, rectify, latch, bias } => {
-            Neuron::Quartz(Quartz { levels: *levels as usize, rectify: *rectify, latch: *latch, bias: *bias })
-        }
-        BindingNeuron::QuartzInput { levels } => {
-            Neuron::QuartzInput(Quartz { levels: *levels as usize, rectify: true, latch: true, bias: false })
-        }
+        BindingNeuron::Quartz { levels, rectify, latch, bias, readout } => Neuron::Quartz(Quartz {
+            levels: *levels as usize,
+            rectify: *rectify,
+            latch: *latch,
+            bias: *bias,
+            readout: *readout,
+        }),
+        BindingNeuron::QuartzInput { levels } => Neuron::QuartzInput(Quartz {
+            levels: *levels as usize,
+            rectify: true,
+            latch: true,
+            bias: false,
+            readout: false,
+        }),
     })
 }
 

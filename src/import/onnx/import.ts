@@ -65,7 +65,7 @@ class Importer {
     const output = this.#attempt(() => chooseOutput(graph, this.#settings.output)) ?? graph.output[0]?.name ?? '';
     const plan = schedule(graph, output);
     this.#checkPlan(plan);
-    const input = this.#attempt(() => chooseInput(graph, plan.read, this.#settings.inputShape));
+    const input = output && this.#attempt(() => chooseInput(graph, plan.read, this.#settings.inputShape));
 
     for (const { name } of graph.input) this.#values.set(name, UNKNOWN);
     for (const name of plan.nodes.flatMap((node) => node.output)) this.#values.set(name, UNKNOWN);
@@ -73,7 +73,7 @@ class Importer {
     await this.#readConstants(plan);
     const context: ModelContext = {
       opset,
-      batch: input?.batch,
+      batch: input ? input.batch : undefined,
       isRead: (name) => plan.read.has(name),
       isLast: (name) => plan.last.has(name),
       newName: (like) => this.#names.new(like),

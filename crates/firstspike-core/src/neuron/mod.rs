@@ -80,8 +80,9 @@ impl<T: Real> Timing<T> {
         let silent = if quartz.rectify { T::ZERO } else { T::from_f64(-2.0) };
         let mut values = vec![silent; shape.len()];
         for (step, spikes) in steps.iter().enumerate() {
-            for &key in &spikes.keys {
-                values[key as usize] = quartz.value_at(step);
+            for (key, value, _) in spikes.entries() {
+                let remainder = if quartz.readout { value } else { T::ZERO };
+                values[key as usize] = quartz.value_at::<T>(step) + remainder;
             }
         }
         values

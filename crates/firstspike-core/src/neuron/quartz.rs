@@ -29,6 +29,9 @@ pub struct Quartz {
     pub latch: bool,
     /// Whether the neurons have a bias spike.
     pub bias: bool,
+    /// Whether the spikes are read as an output, and the potential at the spike with them: it tells how far the neuron
+    /// was beyond the threshold, and so the value between two levels of time.
+    pub readout: bool,
 }
 
 /// State of a population of Quartz neurons.
@@ -59,6 +62,11 @@ impl Quartz {
         (last * (2.0 - x.to_f64())).round_ties_even().clamp(0.0, 4.0 * last - 1.0) as usize
     }
 
+    /// What a spike stands for beyond its step, if the neuron is read: `(v - T) / (T-1)` at a potential v.
+    pub(crate) fn remainder<T: Real>(self, potential: T) -> T {
+        (potential - T::from_f64(self.levels as f64)) / T::from_f64((self.levels - 1) as f64)
+    }
+
     /// Value of a spike at a step, as the next layer sees it.
     pub(crate) fn value_at<T: Real>(self, step: usize) -> T {
         let last = (self.levels - 1) as f64;
@@ -87,13 +95,13 @@ impl Quartz {
     }
 
     /// One step: `input` has the weighted spikes that arrive in it. Calls `spike` with each neuron that spikes, in
-    /// order, and whether it does so before the readout. Returns the number of neurons that received anything.
+    /// order, its potential, and whether it does so before the readout. Returns the number of neurons that received anything.
     pub(crate) fn step<T: Real>(
         self,
         state: &mut QuartzState<T>,
         step: usize,
         input: &[T],
-        mut spike: impl FnMut(usize, bool),
+        mut spike: impl FnMut(usize, T, bool),
     ) -> u64 {
         let readout = 2 * (self.levels - 1);
         let rectifier = 3 * (self.levels - 1);
@@ -116,10 +124,10 @@ impl Quartz {
             let crosses = state.potential[neuron] >= threshold && !(self.latch && state.spiked[neuron]);
             let rectified = self.rectify && step == rectifier && !state.spiked[neuron];
             if crosses || rectified {
+                spike(neuron, state.potential[neuron], step < readout);
                 state.potential[neuron] = T::ZERO;
                 state.current[neuron] = T::ZERO;
                 state.spiked[neuron] = true;
-                spike(neuron, step < readout);
             }
         }
         received

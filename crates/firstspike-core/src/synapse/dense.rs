@@ -1,7 +1,7 @@
 //! Every neuron to every neuron.
 
 use crate::real::Real;
-use crate::shape::Shape;
+use crate::shape::{Shape, is_permutation};
 use crate::signal::SpikeList;
 use crate::weights::RawWeights;
 use firstspike_simd::Level;
@@ -33,7 +33,7 @@ impl<T: Real> Dense<T> {
         if let Some(fault) = raw.fault(count, inputs, outputs) {
             return Err(fault);
         }
-        if order.is_some_and(|order| order.len() != inputs || order.iter().any(|&to| to as usize >= inputs)) {
+        if order.is_some_and(|order| !is_permutation(order, inputs)) {
             return Err("the order of the inputs is no permutation of them".to_owned());
         }
         let weights = raw.pack(count, |index| {

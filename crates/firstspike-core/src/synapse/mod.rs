@@ -128,7 +128,7 @@ impl<T: Real> Projection<T> {
     /// If the pooling's output is not the synapse's input.
     pub fn new(source: usize, pool: Option<AveragePool>, synapse: Synapse<T>) -> Result<Self, String> {
         if let Some(pool) = &pool
-            && pool.geometry().output.len() != synapse.input().len()
+            && pool.geometry().output != synapse.input()
         {
             return Err(format!("pooling to {:?} before synapses from {:?}", pool.geometry().output, synapse.input()));
         }

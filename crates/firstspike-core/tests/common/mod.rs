@@ -74,7 +74,6 @@ pub fn population<T: Real>(name: impl Into<String>, shape: Shape, stage: Stage<T
     Population { name: name.into(), shape, decode: Decode::default(), stage }
 }
 
-/// The input; with an encoder, inputs are the values of their spikes.
 pub fn input<T: Real>(shape: Shape, encoder: Option<Encoder<T>>) -> Population<T> {
     population("input", shape, Stage::Input { encoder, order: Vec::new() })
 }
@@ -95,8 +94,9 @@ pub fn encoder<T: Real>(scale: f64, shift: f64, saturate: bool) -> Encoder<T> {
     Encoder { scale: T::from_f64(scale), shift: T::from_f64(shift), saturate }
 }
 
-pub fn identity<T: Real>() -> Option<Encoder<T>> {
-    Some(encoder(1.0, 0.0, false))
+/// An encoder that hands on inputs as they are.
+pub fn plain<T: Real>() -> Encoder<T> {
+    encoder(1.0, 0.0, false)
 }
 
 pub const READOUT: Activation = Activation::Identity;
@@ -243,7 +243,7 @@ impl Wiring {
 #[derive(Clone, Copy, Debug)]
 pub struct Tap {
     pub window: usize,
-    pub tap: usize,
+    pub index: usize,
     pub pixel: usize,
 }
 
@@ -271,7 +271,7 @@ fn positions(geometry: &Geometry, margin: [usize; 4]) -> Vec<(usize, usize, [isi
 
 pub fn taps(geometry: &Geometry) -> Vec<Tap> {
     let pixel = |[y, x]: [isize; 2]| y as usize * geometry.input.width + x as usize;
-    positions(geometry, [0; 4]).into_iter().map(|(window, tap, at)| Tap { window, tap, pixel: pixel(at) }).collect()
+    positions(geometry, [0; 4]).into_iter().map(|(window, index, at)| Tap { window, index, pixel: pixel(at) }).collect()
 }
 
 fn convolution(geometry: &Geometry, groups: usize, weights: &Stored) -> Vec<Edge> {
@@ -279,11 +279,11 @@ fn convolution(geometry: &Geometry, groups: usize, weights: &Stored) -> Vec<Edge
     let (group_in, group_out) = (inputs / groups, outputs / groups);
     let kernel = geometry.kernel[0] * geometry.kernel[1];
     let mut edges = Vec::new();
-    for Tap { window, tap, pixel } in taps(geometry) {
+    for Tap { window, index, pixel } in taps(geometry) {
         for o in 0..outputs {
             for k in 0..group_in {
                 let i = o / group_out * group_in + k;
-                let weight = weights.weight((o * group_in + k) * kernel + tap, i, o);
+                let weight = weights.weight((o * group_in + k) * kernel + index, i, o);
                 edges.push(Edge { from: pixel * inputs + i, to: window * outputs + o, weight });
             }
         }
