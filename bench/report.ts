@@ -16,13 +16,17 @@ export interface Report {
   readonly results: readonly Comparison[];
 }
 
-/** The machine in one line. */
+/** Processors kept busy by others above which a comparison says little. */
+const MOST_OTHERS_BUSY = 0.1;
+
+/** The machine in one line, and a warning in another if it was not left alone. */
 export function formatMachine({ machine: { cpu, cores, kernelLevels, versions }, othersBusy }: Report): string {
   const { firstspike, onnxruntime, node } = versions;
-  return (
-    `${cpu}, ${kernelLevels.at(-1)}, ${cores} cores, others kept ${othersBusy.toFixed(2)} of them busy; ` +
-    `firstspike ${firstspike}, ONNX Runtime ${onnxruntime}, Node ${node}`
-  );
+  const machine =
+    `${cpu}, ${kernelLevels.at(-1)}, ${cores} cores; ` +
+    `firstspike ${firstspike}, ONNX Runtime ${onnxruntime}, Node ${node}`;
+  if (othersBusy <= MOST_OTHERS_BUSY) return machine;
+  return `${machine}\nNot to be trusted: other processes kept ${othersBusy.toFixed(2)} of the cores busy meanwhile.`;
 }
 
 /** A table of comparisons in Markdown. */

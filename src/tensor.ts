@@ -35,6 +35,12 @@ export function tensorShape(tensor: TensorLike): readonly number[] {
       remedy: 'Pass an ndarray, or { data, shape }; 64-bit integers as floats.',
     });
   }
+  if (tensor.stride && tensor.stride.length !== shape.length) {
+    throw new DataError('INPUT_INVALID', {
+      message: `a tensor of shape [${shape}] cannot have the strides [${tensor.stride}].`,
+      remedy: 'Give one stride for each axis, or none.',
+    });
+  }
   return shape;
 }
 

@@ -217,7 +217,7 @@ const invalid: Record<string, readonly [ModelSpec, RegExp]> = {
   'a node that feeds itself': [{ nodes: single('Add', 'x y') }, /own output/],
   'a tensor written twice': [
     { nodes: [node('Relu', 'x', 'a'), node('Sigmoid', 'x', 'a'), node('Relu', 'a')] },
-    /a, which is written elsewhere/,
+    /the tensor a, as does another node/,
   ],
   'two initialisers of one name': [
     { nodes: single('Add', 'x c'), initializers: [tensor('c', [1]), tensor('c', [1])] },

@@ -1,6 +1,7 @@
 /** A graph computed by plain loops in double precision: slow, but easy to believe. */
 
 import type {
+  ActivationFunction,
   AffineNode,
   AveragePoolNode,
   ConcatNode,
@@ -14,6 +15,12 @@ import type {
 } from '../../src/graph/graph.js';
 import { elements, shapeOf } from '../../src/graph/graph.js';
 import { readElements } from '../../src/graph/weights.js';
+
+const ACTIVATIONS: Record<ActivationFunction, (v: number) => number> = {
+  relu: (v) => Math.max(v, 0),
+  sigmoid: (v) => 1 / (1 + Math.exp(-v)),
+  silu: (v) => v / (1 + Math.exp(-v)),
+};
 
 /** All tensors of a graph by name, for one image (row major). */
 export function evaluate(graph: Graph, image: Float64Array): Map<string, Float64Array> {
@@ -60,7 +67,7 @@ function compute(node: GraphNode, inputs: Float64Array[], shapes: Shape[], shape
         new Float64Array(elements(shape)),
       );
     case 'Activation':
-      return x.map((v) => (node.fn === 'relu' ? Math.max(v, 0) : 1 / (1 + Math.exp(-v))));
+      return x.map((v) => ACTIVATIONS[node.fn](v));
     case 'MaxPool':
       return maxPool(node, x, shapes[0], shape);
     case 'AveragePool':

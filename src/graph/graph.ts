@@ -95,7 +95,7 @@ export interface MulNode extends NodeBase {
 }
 
 /** Functions that an activation may be. */
-export type ActivationFunction = 'relu' | 'sigmoid';
+export type ActivationFunction = 'relu' | 'sigmoid' | 'silu';
 
 /** An element-wise non-linearity. */
 export interface ActivationNode extends NodeBase {

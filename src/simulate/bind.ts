@@ -2,6 +2,7 @@
 
 import type { CodedPopulation, CodedTopology } from '../codes/code.js';
 import type { Geometry, Population, Projection, Synapse } from '../codes/topology.js';
+import { FirstspikeError } from '../errors.js';
 import type { Weights } from '../graph/graph.js';
 import {
   type BindingGeometry,
@@ -14,7 +15,11 @@ import {
 } from '../kernel.js';
 import { typed } from './task.js';
 
-/** Packs a network for the kernel, in double or single precision. */
+/**
+ * Packs a network for the kernel, in double or single precision.
+ *
+ * @throws FirstspikeError `MODEL_INVALID` if its parts contradict each other.
+ */
 export function bindNetwork({ topology, populations }: CodedTopology, double: boolean): BindingNetwork {
   const bound = topology.populations.map((population, index) => {
     const coded = populations[index];
@@ -28,8 +33,11 @@ export function bindNetwork({ topology, populations }: CodedTopology, double: bo
   });
   try {
     return new kernel.BindingNetwork(bound, double);
-  } catch (error) {
-    throw typed(error);
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string };
+    if (code !== 'InvalidArg') throw typed(cause);
+    const remedy = 'Check the model; if it runs elsewhere, this is a defect of firstspike: please report it.';
+    throw new FirstspikeError('MODEL_INVALID', { message: `${message}.`, remedy }, { cause });
   }
 }
 

@@ -12,6 +12,7 @@ import { type CodeName, codes } from '../codes/index.js';
 import { FirstspikeError } from '../errors.js';
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../graph/constant.js';
 import { elements, type Graph, type GraphNode, type Shape } from '../graph/graph.js';
+import { indexOfNonFinite } from '../graph/weights.js';
 
 /** What a file holds of a network. */
 export interface StoredNetwork {
@@ -176,7 +177,9 @@ function parse(path: string, file: Buffer): { metadata: Record<string, unknown>;
     if (elements(sizes) * BYTES_PER_ELEMENT[dataType] !== to - from) {
       throw malformed(`tensor ${name} has another size than its shape.`);
     }
-    return [name, { dataType, shape: sizes, bytes: data.subarray(from, to) }];
+    const tensor = { dataType, shape: sizes, bytes: data.subarray(from, to) };
+    if (indexOfNonFinite(tensor) >= 0) throw malformed(`tensor ${name} has numbers that are not finite.`);
+    return [name, tensor];
   });
   return { metadata, tensors: new Map(tensors) };
 }

@@ -244,7 +244,12 @@ export class SpikingNetwork {
  * @throws FirstspikeError (`FILE_UNREADABLE`, `FILE_MALFORMED`).
  */
 export function loadNetwork(path: string): Promise<SpikingNetwork> {
-  return readNetwork(path, ({ graph, code }) => new SpikingNetwork(graph, code.name, code.parameters));
+  return readNetwork(path, ({ graph, code }) => {
+    const network = new SpikingNetwork(graph, code.name, code.parameters);
+    // Packs the network, which shows whether all that the file holds fits together.
+    void network.layers;
+    return network;
+  });
 }
 
 /** Index of the largest of `count` numbers from `start` on; the first, if several are. */

@@ -1,7 +1,7 @@
 //! Networks: populations in topological order, and what joins them.
 
 use crate::error::BuildError;
-use crate::neuron::{Encoder, Neuron, Timing, Window};
+use crate::neuron::{Amos, Encoder, Neuron, Timing, Window};
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::Signal;
@@ -90,10 +90,12 @@ pub enum Stage<T> {
         /// New address of each neuron.
         to: Vec<u32>,
     },
-    /// Element-wise product of two populations that do not spike; the second may have a single pixel.
+    /// Element-wise product of what two populations stand for; the second may have a single pixel.
     Product {
         /// Indices of the sources.
         sources: [usize; 2],
+        /// A circuit of two inputs for each product; exact arithmetic, if absent.
+        circuit: Option<Amos<T>>,
     },
 }
 
@@ -219,8 +221,8 @@ fn check<T: Real>(
         timings
             .try_fold(first, |a, b| match (a, b) {
                 (Some(a), Some(b)) => a.join(b).map(Some),
-                (None, None) => Some(None),
-                _ => None,
+                // Where some do not spike, all are taken as values.
+                _ => Some(None),
             })
             .ok_or_else(|| "the sources do not spike in the same manner".to_owned())
     };
@@ -278,14 +280,15 @@ fn check<T: Real>(
             }
             joined(&[*from])
         }
-        Stage::Product { sources } => {
+        Stage::Product { sources, circuit } => {
             let (a, b) = (source(sources[0])?, source(sources[1])?);
             if a != shape || (b != a && (b.pixels() != 1 || b.channels != a.channels)) {
                 return Err(format!("no product of {a:?} and {b:?}"));
             }
-            match joined(sources)? {
+            match circuit {
                 None => Ok(None),
-                Some(_) => Err("no product of spikes".to_owned()),
+                Some(circuit) if circuit.second.is_empty() => Err("a product's circuit has two inputs".to_owned()),
+                Some(circuit) => circuit.fault().map_or(Ok(Some(Timing::Steps(circuit.steps()))), Err),
             }
         }
     }

@@ -109,7 +109,7 @@ fn sources_are_earlier_populations() {
         assert_refused(IMAGE, Stage::Concat { sources: vec![VALUES, source] }, "not an earlier population");
         assert_refused(turned, Stage::Permute { source, to: (0..12).collect() }, "not an earlier population");
         for sources in [[source, VALUES], [VALUES, source]] {
-            assert_refused(IMAGE, Stage::Product { sources }, "not an earlier population");
+            assert_refused(IMAGE, Stage::Product { sources, circuit: None }, "not an earlier population");
         }
     }
 }
@@ -165,13 +165,10 @@ fn stages_without_synapses_fit_their_sources() {
     assert_refused(IMAGE, Stage::Concat { sources: vec![] }, "0 channels");
     assert_refused(IMAGE, Stage::Concat { sources: vec![VALUES, VALUES] }, "4 channels are concatenated to 2");
     assert_refused(twice, Stage::Concat { sources: vec![VALUES, SHORT] }, "differ in height or width");
-    assert_refused(twice, Stage::Concat { sources: vec![VALUES, SPIKES] }, "do not spike in the same manner");
 
-    assert_refused(IMAGE, Stage::Product { sources: [VALUES, SHORT] }, "no product of");
-    assert_refused(IMAGE, Stage::Product { sources: [SHORT, VALUES] }, "no product of");
-    assert_refused(VECTOR, Stage::Product { sources: [VALUES, VALUES] }, "no product of");
-    assert_refused(IMAGE, Stage::Product { sources: [SPIKES, SPIKES] }, "no product of spikes");
-    assert_refused(IMAGE, Stage::Product { sources: [VALUES, SPIKES] }, "do not spike in the same manner");
+    assert_refused(IMAGE, Stage::Product { sources: [VALUES, SHORT], circuit: None }, "no product of");
+    assert_refused(IMAGE, Stage::Product { sources: [SHORT, VALUES], circuit: None }, "no product of");
+    assert_refused(VECTOR, Stage::Product { sources: [VALUES, VALUES], circuit: None }, "no product of");
 }
 
 #[test]

@@ -365,8 +365,8 @@ fn values_are_multiplied_channel_by_channel_or_one_by_one() {
         vec![
             input::<f64>(shape, None),
             neurons("gate", Shape::new(1, 1, 2), vec![gate], &[0.0, 0.0], Neuron::Analog(Activation::Relu)),
-            population("gated", shape, Stage::Product { sources: [0, 1] }),
-            population("squared", shape, Stage::Product { sources: [2, 2] }),
+            population("gated", shape, Stage::Product { sources: [0, 1], circuit: None }),
+            population("squared", shape, Stage::Product { sources: [2, 2], circuit: None }),
         ],
         Level::best(),
     )

@@ -103,7 +103,7 @@ pub struct BindingProjection {
 /// What neurons do with their potentials.
 #[napi(discriminant = "kind", discriminant_case = "lowercase", object_to_js = false)]
 pub enum BindingNeuron {
-    /// No spikes: `identity`, `relu` or `sigmoid` of the potential.
+    /// No spikes: `identity`, `relu`, `sigmoid` or `silu` of the potential.
     Analog {
         /// The function's name.
         activation: String,
@@ -222,6 +222,8 @@ pub enum BindingStage {
     Product {
         /// Indices of the two sources; the second may have a single pixel.
         sources: Vec<u32>,
+        /// A circuit of two inputs for each product, of the kind `amos`; exact arithmetic, if absent.
+        circuit: Option<BindingNeuron>,
     },
 }
 
@@ -311,6 +313,7 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             "identity" => Activation::Identity,
             "relu" => Activation::Relu,
             "sigmoid" => Activation::Sigmoid,
+            "silu" => Activation::Silu,
             other => return Err(format!("there is no activation {other}")),
         }),
         BindingNeuron::Ttfs { window, signed, saturate } => {
@@ -373,9 +376,14 @@ fn stage<T: Real>(from: &BindingStage) -> Result<Stage<T>, String> {
         }
         BindingStage::Concat { sources } => Stage::Concat { sources: indices(sources) },
         BindingStage::Permute { source, to } => Stage::Permute { source: *source as usize, to: to.to_vec() },
-        BindingStage::Product { sources } => {
-            Stage::Product { sources: indices(sources).try_into().map_err(|_| "a product has two sources".to_owned())? }
-        }
+        BindingStage::Product { sources, circuit } => Stage::Product {
+            sources: indices(sources).try_into().map_err(|_| "a product has two sources".to_owned())?,
+            circuit: match circuit.as_ref().map(neuron).transpose()? {
+                None => None,
+                Some(Neuron::Amos(circuit)) => Some(circuit),
+                Some(_) => return Err("a product's circuit is one of amos".to_owned()),
+            },
+        },
     })
 }
 

@@ -5,6 +5,7 @@ import { dropRepeatedRelu } from './drop-repeated-relu.js';
 import { foldAffineBackward } from './fold-affine-backward.js';
 import { foldAffineForward } from './fold-affine-forward.js';
 import { foldPad } from './fold-pad.js';
+import { fuseSilu } from './fuse-silu.js';
 import { mergeAffines } from './merge-affines.js';
 import { moveAffineDown } from './move-affine-down.js';
 import { moveAffineUp } from './move-affine-up.js';
@@ -21,6 +22,7 @@ export const PASSES: readonly Pass[] = [
   mergeAffines,
   moveAffineUp,
   foldAffineBackward,
+  fuseSilu,
   dropRepeatedRelu,
   reluBeforePool,
   moveAffineDown,

@@ -2,6 +2,7 @@
 
 import type { AttributeProto, NodeProto, TensorProto } from './messages.js';
 import { invalid } from './problems.js';
+import { concat } from './protobuf.js';
 
 /** `AttributeProto.AttributeType`, as far as attributes of these types are read. */
 const TYPES = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
@@ -39,9 +40,10 @@ export class Attributes {
 
   /** A list of 32-bit floats. */
   floats(name: string): Float32Array | undefined {
-    const bytes = this.#get(name, 'floats')?.floats.flatMap((chunk) => [...chunk]);
+    const value = this.#get(name, 'floats');
+    const bytes = value && new Uint8Array(concat(value.floats));
     if (bytes && bytes.length % 4 !== 0) throw invalid(`its attribute ${name} ends within a number.`);
-    return bytes && new Float32Array(Uint8Array.from(bytes).buffer);
+    return bytes && new Float32Array(bytes.buffer);
   }
 
   /** A string. */

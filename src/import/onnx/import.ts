@@ -111,8 +111,7 @@ class Importer {
     }
     for (const writer of node) {
       for (const name of writer.output.filter((name) => name !== '')) {
-        if (written.has(name))
-          this.#note(invalid(`writes the tensor ${name}, which is written elsewhere too.`), writer);
+        if (written.has(name)) this.#note(invalid(`writes the tensor ${name}, as does another node.`), writer);
         written.add(name);
       }
     }

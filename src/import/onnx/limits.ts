@@ -8,6 +8,9 @@ export const MAX_NODES = 2 ** 14;
 /** Coefficients that one constant is spread over. */
 export const MAX_COEFFICIENTS = 2 ** 25;
 
+/** Kernel sizes, strides, dilations and padding. */
+export const MAX_WINDOW = 2 ** 16;
+
 const MAX_ELEMENTS = 2 ** 28;
 const MAX_AXES = 16;
 

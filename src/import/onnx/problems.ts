@@ -49,10 +49,7 @@ export class Problems {
   /** @throws {ImportError} with all problems, if there are any. */
   throwIfAny(): void {
     const code = CODES.find((candidate) => this.#found.some((found) => found.code === candidate));
-    if (code)
-      throw new ImportError(
-        code,
-        this.#found.map(({ problem }) => problem),
-      );
+    const problems = this.#found.map(({ problem }) => problem);
+    if (code) throw new ImportError(code, problems);
   }
 }

@@ -152,6 +152,18 @@ export function numbers(number: number, type: WireType.Varint | WireType.Bit32 |
   };
 }
 
+/** The bytes of chunks one after the other: a view where there is only one chunk. */
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0];
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
 /** The integers of a run of varints, as signed 64-bit numbers. */
 export function* varints(chunk: Uint8Array): Generator<bigint> {
   const reader = new BinaryReader(chunk);

@@ -5,9 +5,7 @@ import { isPossibleShape } from './limits.js';
 import type { GraphProto, ValueInfoProto } from './messages.js';
 import type { Tensor } from './operators/operator.js';
 import { invalid, Refusal, unsupported } from './problems.js';
-import { dataTypeOf } from './tensors.js';
-
-const FLOATS: ReadonlySet<string | undefined> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
+import { dataTypeOf, FLOAT_TYPES } from './tensors.js';
 
 /** Name of the tensor to compute. */
 export function chooseOutput({ node, output }: GraphProto, requested: string | undefined): string {
@@ -53,7 +51,7 @@ export function chooseInput(
   }
   const [{ name, type }] = inputs;
   const dataType = dataTypeOf(type?.tensorType?.elemType);
-  if (!FLOATS.has(dataType)) {
+  if (!dataType || !FLOAT_TYPES.has(dataType)) {
     throw unsupported(
       `the input ${name} of the model is not a tensor of floats${dataType ? ` but of ${dataType}` : ''}.`,
       'Export the model with float inputs.',
@@ -61,8 +59,7 @@ export function chooseInput(
   }
   const declared = declaredShape(inputs[0]);
   const shape = imageShape(name, declared, inputShape);
-  if (!isPossibleShape(shape, 1))
-    throw invalid(`the input ${name} of the model has an impossible shape, [N,${shape}].`);
+  if (!isPossibleShape(shape, 1)) throw invalid(`the input ${name} has an impossible shape, [N,${shape}].`);
   return { tensor: { kind: 'tensor', name, shape }, batch: declared?.[0] };
 }
 

@@ -6,7 +6,7 @@ import { readExternalData } from './external-data.js';
 import { isPossibleShape } from './limits.js';
 import type { TensorProto } from './messages.js';
 import { invalid, Refusal, unsupported } from './problems.js';
-import { varints } from './protobuf.js';
+import { concat, varints } from './protobuf.js';
 
 /** `TensorProto.DataType`, as far as constants have such elements. */
 const DATA_TYPES: ReadonlyMap<number, DataType> = new Map([
@@ -27,6 +27,9 @@ const DATA_TYPES: ReadonlyMap<number, DataType> = new Map([
 
 /** `TensorProto.DataLocation.EXTERNAL` */
 const EXTERNAL = 1;
+
+/** Element types of tensors that networks compute with. */
+export const FLOAT_TYPES: ReadonlySet<DataType> = new Set<DataType>(['float32', 'float64', 'float16', 'bfloat16']);
 
 /** Element type by its number in the file; nothing for types that constants do not have. */
 export function dataTypeOf(number: number | undefined): DataType | undefined {
@@ -104,16 +107,4 @@ function decoded(tensor: TensorProto, stored: Uint8Array): bigint[] {
       'Download or export the model again.',
     );
   }
-}
-
-/** One view where there is only one chunk. */
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0];
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }

@@ -108,8 +108,8 @@ impl<T: Real> Workspace<T> {
                     _ => unreachable!("analog neurons have values, and grids run step by step"),
                 }
             }
-            (stage, Signal::Values(out)) => {
-                assert!(run_values(stage, shape.channels, done, out), "sources of values have values");
+            (_, Signal::Values(out)) => {
+                run_values(network, index, done, out);
             }
             (Stage::MaxPool { source, pool }, _) if matches!(network.timing(index), Some(Timing::Steps(_))) => {
                 // Which neuron sent the most is known when all steps are over.
@@ -147,6 +147,14 @@ impl<T: Real> Workspace<T> {
             }
             (Stage::Permute { source, to }, _) => {
                 lane.extend(lanes[*source].iter().map(|&(time, key, value, bit)| (time, to[key as usize], value, bit)));
+            }
+            (Stage::Product { sources: [a, b], circuit: Some(circuit) }, _) => {
+                counts.updates += (shape.len() * circuit.steps()) as u64;
+                let (a, b) = (network.decoded(*a, &done[*a]), network.decoded(*b, &done[*b]));
+                for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
+                    let beyond = circuit.run(x, y, |step, worth| lane.push(stepped(step, key, worth)));
+                    counts.saturated += u64::from(beyond);
+                }
             }
             (Stage::Input { encoder: None, .. } | Stage::Product { .. }, _) => {
                 unreachable!("these stages do not spike")

@@ -89,8 +89,8 @@ impl<T: Real> Workspace<T> {
                         _ => unreachable!("a population's signal is of its neuron's kind"),
                     }
                 }
-                (stage, Signal::Values(out)) => {
-                    assert!(run_values(stage, shape.channels, done, out), "sources of values have values");
+                (_, Signal::Values(out)) => {
+                    run_values(network, index, done, out);
                 }
                 (Stage::MaxPool { source, pool }, Signal::Spikes(out)) => {
                     let from = spikes(&done[*source]);
@@ -137,6 +137,24 @@ impl<T: Real> Workspace<T> {
                     self.relabelled
                         .extend(from.entries().map(|(key, value, pattern)| (to[key as usize], value, pattern)));
                     out.collect(shape, &mut self.relabelled);
+                }
+                (Stage::Product { sources: [a, b], circuit: Some(circuit) }, Signal::Spikes(out)) => {
+                    counts.updates += (shape.len() * circuit.steps()) as u64;
+                    let (a, b) = (network.decoded(*a, &done[*a]), network.decoded(*b, &done[*b]));
+                    out.begin(shape);
+                    for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
+                        let (mut value, mut pattern) = (T::ZERO, 0);
+                        let beyond = circuit.run(x, y, |step, worth| {
+                            value += worth;
+                            pattern |= 1 << step;
+                        });
+                        counts.saturated += u64::from(beyond);
+                        if pattern != 0 {
+                            out.push(shape, key as u32, value);
+                            out.patterns.push(pattern);
+                        }
+                    }
+                    out.end(shape);
                 }
                 (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_))
                 | (_, Signal::Train(_)) => {

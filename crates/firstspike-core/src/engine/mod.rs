@@ -10,6 +10,7 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::signal::Signal;
 use crate::synapse::{PoolScratch, PoolState};
+use std::borrow::Cow;
 
 /// How a network is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,30 +98,26 @@ impl<T: Real> Workspace<T> {
     }
 }
 
-/// The stages that compute on values alone: the same in both engines. Returns whether the stage was one of them.
-fn run_values<T: Real>(stage: &Stage<T>, channels: usize, done: &[Signal<T>], out: &mut Vec<T>) -> bool {
-    let values = |index: usize| match &done[index] {
-        Signal::Values(values) => Some(values),
-        _ => None,
+/// The stages that only move or multiply values, in populations that do not spike: the same in both engines. Sources
+/// that spike are decoded.
+fn run_values<T: Real>(network: &Network<T>, index: usize, done: &[Signal<T>], out: &mut Vec<T>) {
+    let values = |source: usize| match &done[source] {
+        Signal::Values(values) => Cow::Borrowed(values.as_slice()),
+        signal => Cow::Owned(network.decoded(source, signal)),
     };
-    match stage {
-        Stage::MaxPool { source, pool } => {
-            let Some(from) = values(*source) else { return false };
-            pool.pool_values(from, out);
-        }
+    let population = &network.populations()[index];
+    match &population.stage {
+        Stage::MaxPool { source, pool } => pool.pool_values(&values(*source), out),
         Stage::Permute { source, to } => {
-            let Some(from) = values(*source) else { return false };
             out.clear();
             out.resize(to.len(), T::ZERO);
-            for (&to, &value) in to.iter().zip(from) {
+            for (&to, &value) in to.iter().zip(values(*source).iter()) {
                 out[to as usize] = value;
             }
         }
         Stage::Concat { sources } => {
-            let Some(parts) = sources.iter().map(|&index| values(index)).collect::<Option<Vec<_>>>() else {
-                return false;
-            };
-            let pixels = parts.iter().map(|part| part.len()).sum::<usize>() / channels;
+            let parts: Vec<_> = sources.iter().map(|&source| values(source)).collect();
+            let pixels = population.shape.pixels();
             out.clear();
             for pixel in 0..pixels {
                 for part in &parts {
@@ -129,12 +126,11 @@ fn run_values<T: Real>(stage: &Stage<T>, channels: usize, done: &[Signal<T>], ou
                 }
             }
         }
-        Stage::Product { sources: [a, b] } => {
-            let (Some(a), Some(b)) = (values(*a), values(*b)) else { return false };
+        Stage::Product { sources: [a, b], .. } => {
+            let (a, b) = (values(*a), values(*b));
             out.clear();
             out.extend(a.iter().zip(b.iter().cycle()).map(|(&a, &b)| a * b));
         }
-        Stage::Input { .. } | Stage::Neurons { .. } => return false,
+        Stage::Input { .. } | Stage::Neurons { .. } => unreachable!("these stages compute more than that"),
     }
-    true
 }

@@ -11,6 +11,8 @@ pub enum Activation {
     Relu,
     /// 1 / (1 + e^-x)
     Sigmoid,
+    /// x / (1 + e^-x), also called swish
+    Silu,
 }
 
 impl Activation {
@@ -20,6 +22,7 @@ impl Activation {
             Self::Identity => x,
             Self::Relu => x.max(T::ZERO),
             Self::Sigmoid => T::ONE / (T::ONE + (-x).exp()),
+            Self::Silu => x / (T::ONE + (-x).exp()),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::real::Real;
 
 /// A neuron that integrates spikes on a grid of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent decisions that the authors' two repositories differ in")]
 pub struct Quartz {
     /// T, levels of time; at least 2.
     pub levels: usize,

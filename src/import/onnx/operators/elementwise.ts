@@ -5,6 +5,7 @@ import { invalid, unsupported } from '../problems.js';
 import { spread } from './broadcast.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
 
+/** Element-wise operators and batch normalisation, by name. */
 export const ELEMENTWISE: OperatorTable = {
   Add: { build: add },
   Sum: { build: sum },

@@ -6,6 +6,7 @@ import { invalid, unsupported } from '../problems.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
 import { placeWindow, readWindow } from './window.js';
 
+/** Convolutions and dense layers, by name. */
 export const LINEAR: OperatorTable = {
   Conv: { build: conv },
   Gemm: { build: gemm },

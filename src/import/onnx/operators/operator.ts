@@ -7,6 +7,7 @@ import { Attributes } from '../attributes.js';
 import { isPossibleShape } from '../limits.js';
 import type { NodeProto } from '../messages.js';
 import { invalid, unsupported } from '../problems.js';
+import { FLOAT_TYPES } from '../tensors.js';
 
 /** A tensor of the graph, one per image: its shape leaves out the batch axis. */
 export interface Tensor {
@@ -59,7 +60,6 @@ export interface ModelContext {
 
 type FieldsOf<N> = N extends GraphNode ? Omit<N, 'name' | 'output' | 'origin'> : never;
 
-const FLOATS: ReadonlySet<DataType> = new Set<DataType>(['float32', 'float64', 'float16', 'bfloat16']);
 const INTEGERS: ReadonlySet<DataType> = new Set<DataType>(['int32', 'int64']);
 
 /** A node of the file as its operator sees it; collects what the operator emits. */
@@ -117,7 +117,7 @@ export class OnnxNode {
     if (value.kind === 'tensor') return value;
     throw unsupported(
       `its input ${value.name} is a constant.`,
-      'Let the exporter fold constants (do_constant_folding in PyTorch), or simplify the model with onnxsim.',
+      'Only computed tensors are supported here. Let the exporter fold constants, or simplify the model with onnxsim.',
     );
   }
 
@@ -144,11 +144,11 @@ export class OnnxNode {
   /** A constant input of floating-point elements: at least one, and all of them finite. */
   weights(index: number): Constant {
     const { name, constant } = this.constant(index);
-    if (!FLOATS.has(constant.dataType)) {
+    if (!FLOAT_TYPES.has(constant.dataType)) {
       throw unsupported(`its input ${name} is of type ${constant.dataType}.`, 'Export the model with float weights.');
     }
-    if (elements(constant.shape) === 0)
-      throw invalid(`its input ${name} has no elements: its shape is [${constant.shape}].`);
+    const { shape } = constant;
+    if (elements(shape) === 0) throw invalid(`its input ${name} of shape [${shape}] has no elements.`);
     const broken = indexOfNonFinite(constant);
     if (broken >= 0) {
       throw invalid(

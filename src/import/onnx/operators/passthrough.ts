@@ -5,6 +5,7 @@ import { unsupported } from '../problems.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
 import { normalizeAxis } from './shape.js';
 
+/** Operators that are left out, by name. */
 export const PASSTHROUGH: OperatorTable = {
   Identity: { build: (node) => node.leaveOut(node.tensor(0), 'identity') },
   Dropout: { ignores: ['ratio', 'seed'], build: dropout },
@@ -16,6 +17,7 @@ function dropout(node: OnnxNode): Tensor {
   if (node.opset >= 12 && node.has(2) && node.number(2) !== 0) {
     throw unsupported('is in training mode.', 'Export the model for inference (model.eval() in PyTorch).');
   }
+  if (node.has(1)) node.number(1);
   return node.leaveOut(node.tensor(0), 'identity at inference');
 }
 

@@ -1,11 +1,12 @@
 /** Pooling over windows and over whole images. */
 
-import { visibleTaps, windowAxes } from '../../../graph/geometry.js';
+import { extent, visibleTaps, type WindowAxis, windowAxes } from '../../../graph/geometry.js';
 import type { Pads } from '../../../graph/graph.js';
 import { invalid } from '../problems.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
 import { disagreement, placeWindow, readWindow, type Window } from './window.js';
 
+/** Poolings, by name. */
 export const POOLING: OperatorTable = {
   MaxPool: { ignores: ['storage_order'], build: maxPool },
   AveragePool: { build: averagePool },
@@ -50,11 +51,21 @@ function pool(node: OnnxNode) {
   }
   const x = node.image(0);
   const { declared, count, ...window } = placeWindow(attributes, x.shape, ceil);
-  windowAxes(window).forEach((axis, i) => {
-    for (let position = 0; position < count[i]; position++) {
-      const [from, to] = visibleTaps(position, x.shape[i + 1], axis);
-      if (from === to) throw invalid(`its kernel [${window.kernel}] sees nothing but padding somewhere.`);
-    }
-  });
+  if (windowAxes(window).some((axis, i) => hasBlindWindow(axis, x.shape[i + 1], count[i]))) {
+    throw invalid(`its kernel [${kernel}] sees nothing but padding somewhere.`);
+  }
   return { x, window, declared, shape: [x.shape[0], ...count] };
+}
+
+/** Whether some window along an axis sees padding only; windows that do not overhang see the image. */
+function hasBlindWindow(axis: WindowAxis, size: number, count: number): boolean {
+  const { kernel, stride, dilation, pads } = axis;
+  const isBlind = (position: number) => {
+    const [from, to] = visibleTaps(position, size, axis);
+    return from === to;
+  };
+  for (let i = 0; i < count && i * stride < pads[0]; i++) if (isBlind(i)) return true;
+  const end = size + pads[0] - extent(kernel, dilation);
+  for (let i = count - 1; i >= 0 && i * stride > end; i--) if (isBlind(i)) return true;
+  return false;
 }

@@ -4,6 +4,7 @@ import { elements, type Pads, type Shape } from '../../../graph/graph.js';
 import { invalid, unsupported } from '../problems.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
 
+/** Operators that arrange elements, by name. */
 export const SHAPE: OperatorTable = {
   Flatten: { build: flatten },
   Reshape: { build: reshape },

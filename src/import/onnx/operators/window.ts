@@ -2,6 +2,7 @@
 
 import { extent } from '../../../graph/geometry.js';
 import type { Pads, Pair } from '../../../graph/graph.js';
+import { MAX_WINDOW } from '../limits.js';
 import { invalid, type Refusal, unsupported } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 
@@ -34,8 +35,8 @@ export function readWindow({ attributes }: OnnxNode, kernel?: readonly number[])
     throw invalid(`its attribute kernel_shape is [${declared}], but its weights are for [${size}].`);
   }
   const pair = (name: string, values: readonly number[] = [1, 1]): Pair => {
-    if (values.length === 2 && values.every((n) => n >= 1)) return [values[0], values[1]];
-    throw invalid(`its ${name} are [${values}], which are not two positive numbers.`);
+    if (values.length === 2 && values.every((n) => n >= 1 && n <= MAX_WINDOW)) return [values[0], values[1]];
+    throw invalid(`its ${name} are [${values}], which are not two numbers from 1 to ${MAX_WINDOW}.`);
   };
   return {
     kernel: pair('kernel sizes', size),
@@ -49,8 +50,9 @@ function readPadding(autoPad: string, pads: readonly number[] = [0, 0, 0, 0]): W
   if (autoPad === 'SAME_UPPER' || autoPad === 'SAME_LOWER') return autoPad;
   if (autoPad === 'VALID') return [0, 0, 0, 0];
   if (autoPad !== 'NOTSET' && autoPad !== '') throw invalid(`its attribute auto_pad is ${autoPad}.`);
-  if (pads.length === 4 && pads.every((n) => n >= 0)) return [pads[0], pads[1], pads[2], pads[3]];
-  throw invalid(`its attribute pads is [${pads}], which are not four numbers from 0 on.`);
+  const isPadding = pads.length === 4 && pads.every((n) => n >= 0 && n <= MAX_WINDOW);
+  if (isPadding) return [pads[0], pads[1], pads[2], pads[3]];
+  throw invalid(`its attribute pads is [${pads}], which are not four numbers from 0 to ${MAX_WINDOW}.`);
 }
 
 /**
@@ -95,9 +97,9 @@ function placeAxis(
   const stride = strides[axis];
   const length = extent(kernel[axis], dilations[axis]);
   if (padding === 'SAME_UPPER' || padding === 'SAME_LOWER') {
+    if (stride > length + 1) throw disagreement(padding);
     const count = Math.ceil(size / stride);
     const total = Math.max(0, (count - 1) * stride + length - size);
-    if (stride > length + 1) throw disagreement(padding);
     const less = Math.floor(total / 2);
     const [before, after] = padding === 'SAME_UPPER' ? [less, total - less] : [total - less, less];
     return { before, after, reach: after, count };
@@ -107,7 +109,6 @@ function placeAxis(
   let count = (ceil ? Math.ceil(free / stride) : Math.floor(free / stride)) + 1;
   // A window that ceil mode adds must begin inside the image or the padding before it.
   if (ceil && (count - 1) * stride >= size + before) count--;
-  if (free < 0 && count < 1)
-    throw invalid(`its kernel reaches over ${length} elements, more than the padded input has.`);
+  if (count < 1) throw invalid(`its kernel reaches over ${length} elements, more than the padded input has.`);
   return { before, after, reach: Math.max(after, (count - 1) * stride + length - size - before), count };
 }
