@@ -31,6 +31,7 @@ export { type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
 export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js';
 export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
+export type { Disturbance } from './simulate/disturbance.js';
 export type { ImageSource } from './simulate/images.js';
 export {
   type Engine,

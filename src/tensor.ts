@@ -29,7 +29,8 @@ export interface Tensor {
 /** Shape of a tensor, whatever it calls it. */
 export function tensorShape(tensor: TensorLike): readonly number[] {
   const shape = tensor?.shape ?? tensor?.dims;
-  if (!shape || !isNumbers(tensor.data) || !shape.every((n) => Number.isInteger(n) && n >= 0)) {
+  const whole = [...(shape ?? []), ...(tensor?.stride ?? []), tensor?.offset ?? 0].every(Number.isInteger);
+  if (!shape || !isNumbers(tensor.data) || !whole || shape.some((n) => n < 0)) {
     throw new DataError('INPUT_INVALID', {
       message: 'a tensor needs `data` (a typed array of numbers) and `shape` (whole numbers).',
       remedy: 'Pass an ndarray, or { data, shape }; 64-bit integers as floats.',

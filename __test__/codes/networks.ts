@@ -20,12 +20,12 @@ export interface Sample {
   readonly images: readonly Float64Array[];
 }
 
-/** Numbers between -1 and 1 that look random; the same for the same seed. */
+/** Numbers between -1 and 1 that look random, and zeros among them; the same for the same seed. */
 export function uniform(count: number, seed: number): Float64Array {
   let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;
   return Float64Array.from({ length: count }, () => {
     state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5) >>> 0;
-    return (state / 2 ** 31 - 1) * ((state & 7) === 0 ? 0 : 1);
+    return (state & 7) === 0 ? 0 : state / 2 ** 31 - 1;
   });
 }
 

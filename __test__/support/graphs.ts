@@ -178,6 +178,8 @@ const KINDS = [
   'identity-affine',
   'relu',
   'sigmoid',
+  'silu',
+  'self-gate',
   'max-pool',
   'average-pool',
   'pad',
@@ -269,7 +271,12 @@ function grow(builder: GraphBuilder, { kind, seed, kernel, strides, dilations, p
   } else if (kind === 'identity-affine') builder.affine(new Float64Array(channels).fill(1), new Float64Array(channels));
   else if (kind === 'relu') builder.relu();
   else if (kind === 'sigmoid') builder.add({ op: 'Activation', fn: 'sigmoid' });
-  else if (kind === 'max-pool' && isImage && fits(shape, window)) builder.maxPool(window);
+  else if (kind === 'silu') builder.add({ op: 'Activation', fn: 'silu' });
+  else if (kind === 'self-gate') {
+    const x = builder.last;
+    const gate = builder.add({ op: 'Activation', fn: 'sigmoid' }).last;
+    builder.add({ op: 'Mul' }, shape, flag ? [x, gate] : [gate, x]);
+  } else if (kind === 'max-pool' && isImage && fits(shape, window)) builder.maxPool(window);
   else if (kind === 'average-pool' && isImage && fits(shape, window)) {
     builder.averagePool(window, flag ? pads : [0, 0, 0, 0]);
   } else if (kind === 'pad' && isImage) {

@@ -62,6 +62,8 @@ export interface Code<Options, Parameters> {
   readonly title: string;
   /** Of its parameters' form; a file of another version is refused. */
   readonly version: number;
+  /** Whether spikes come at any time, in units of activations; if absent they come in steps. */
+  readonly continuous?: boolean;
   /** Whether it needs statistics of the original network's activations. */
   readonly needsCalibration: boolean;
   /** The options that it takes where none are given. */

@@ -65,14 +65,8 @@ export function uniformMap(channels: number, scale: number, shift = 0): ChannelM
 /**
  * Synapses that do to `x` what these do to `scale x + shift`, and the bias that the shift makes. One-to-one synapses
  * get weights where they need them.
- *
- * @param source arrangement of the presynaptic population.
  */
-export function foldSource(
-  projection: Projection,
-  source: Extent,
-  map: ChannelMap,
-): { projection: Projection; bias?: Bias } {
+export function foldSource(projection: Projection, map: ChannelMap): { projection: Projection; bias?: Bias } {
   const plain = map.scale.every((s) => s === 1) && map.shift.every((s) => s === 0);
   if (plain) return { projection };
   const { pool } = projection;
@@ -84,14 +78,14 @@ export function foldSource(
     const ones = new Float64Array(extent.channels).fill(1);
     synapse = { kind: 'conv', ...depthwise({ name: '', inputs: [], output: '', origin: [] }, extent, ones, none) };
   }
-  const input = synapse.kind === 'conv' ? synapse.geometry.input : source;
+  const { input } = synapse.kind === 'conv' ? synapse.geometry : synapse;
   const outputs = synapse.kind === 'conv' ? synapse.geometry.output.channels : synapse.outputs;
   const silent = { ...synapse.node, bias: { values: new Float64Array(outputs) } };
   const order = synapse.kind === 'dense' ? synapse.order : undefined;
   const spread = (values: Float64Array) =>
     synapse.kind === 'conv'
       ? values
-      : Float64Array.from({ length: neurons(source) }, (_, i) => values[(order ? order[i] : i) % source.channels]);
+      : Float64Array.from({ length: neurons(input) }, (_, i) => values[(order ? order[i] : i) % input.channels]);
   const folded = foldInputAffine(silent, foldShape(synapse.kind, input), spread(map.scale), spread(map.shift));
   if (!folded) throw new Error('a constant input makes no more bias classes than a kernel has borders');
   const bias = folded.bias.values.some((value) => value !== 0) ? folded.bias : undefined;
@@ -107,7 +101,7 @@ export function scaleTargets(projection: Projection, factor: number): Projection
   if (factor === 1) return projection;
   if (projection.synapse.kind === 'identity') {
     const { extent } = projection.synapse;
-    return foldSource(projection, extent, uniformMap(extent.channels, factor)).projection;
+    return foldSource(projection, uniformMap(extent.channels, factor)).projection;
   }
   const { synapse } = projection;
   const outputs = synapse.kind === 'conv' ? synapse.geometry.output.channels : synapse.outputs;

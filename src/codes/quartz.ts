@@ -6,13 +6,13 @@
  * not rectified, so that its values may be negative; they are decoded and scaled back to logits.
  */
 
-import { ConvertError, type Problem } from '../errors.js';
+import type { Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
 import { foldSource, relayBehind, relayInput, scaleTargets, uniformMap } from './edit.js';
-import { percentileProblems, type RangeOptions, rangeOf, stepProblems } from './ranges.js';
+import { percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import { neurons, type Projection, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `quartz`. */
@@ -81,12 +81,10 @@ function parametrise(
   } = { ...quartz.defaults, ...options } as Required<QuartzOptions>;
   const [input, ...others] = topology.populations;
   const integrating = others.filter(({ stage }) => stage.kind === 'neurons').map(({ name }) => name);
-  const problems = [
-    ...unsupported(topology),
+  refuse(unsupported(topology), [
     ...stepProblems(steps, 2, 4096),
     ...percentileProblems(range, [input.name, ...integrating]),
-  ];
-  if (problems.length > 0) throw new ConvertError('CODE_UNSUPPORTED', problems);
+  ]);
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;
   const scales = integrating.map((name): [string, number] => {
     if (!normalise) return [name, 1];
@@ -167,7 +165,7 @@ function rescaled(
   const projections = stage.projections.map((projection) => {
     const { extent } = populations[projection.source];
     const map = uniformMap(extent.channels, scale[projection.source]);
-    return scaleTargets(foldSource(projection, extent, map).projection, 1 / own);
+    return scaleTargets(foldSource(projection, map).projection, 1 / own);
   });
   return { projections, bias: { ...stage.bias, values: stage.bias.values.map((value) => value / own) } };
 }

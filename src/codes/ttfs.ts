@@ -49,6 +49,7 @@ export const ttfs: Code<TtfsOptions, TtfsParameters> = {
   name: 'ttfs',
   title: 'time to first spike (B1 model)',
   version: 1,
+  continuous: true,
   needsCalibration: true,
   defaults: { zeta: 0.5, saturate: false, percentile: 100, layerPercentiles: {} },
   unsupported,
@@ -143,7 +144,8 @@ function build(topology: Topology, parameters: TtfsParameters): { topology: Topo
     if (stage.kind === 'neurons') {
       const relay = stage.activation === 'identity';
       // The input's relay is a little wider than its range, since rounding may carry the extremes beyond it.
-      const width = parameters.windows[name] ?? Math.max(Math.abs(p), Math.abs(q)) * (1 + 2 ** -10);
+      const behindInput = expanded !== topology && index === 1;
+      const width = behindInput ? Math.max(Math.abs(p), Math.abs(q)) * (1 + 2 ** -10) : parameters.windows[name];
       windows[index] = { start: end, width };
       return {
         role: relay ? 'relay' : 'activation',
@@ -174,7 +176,7 @@ function foldInput(
   let bias = stage.bias;
   const projections = stage.projections.map((projection): Projection => {
     if (projection.source !== 0) return projection;
-    const folded = foldSource(projection, input, uniformMap(input.channels, scale, shift));
+    const folded = foldSource(projection, uniformMap(input.channels, scale, shift));
     if (folded.bias) bias = sumOfBiases(bias, folded.bias, extent);
     return folded.projection;
   });

@@ -65,12 +65,15 @@ export async function calibrate(
 function layerStatistics(calibration: BindingCalibration, name: string, index: number): LayerStatistics {
   const plain = ({ count, min, max, zeros }: ActivationStatistics) => ({ count, min, max, zeros: zeros / count });
   let channels: ActivationStatistics[] | undefined;
+  const ofChannels = () => {
+    channels ??= calibration.channels(index).map(plain);
+    return channels;
+  };
   return {
     name,
     ...plain(calibration.population(index)),
     get channels() {
-      channels ??= calibration.channels(index).map(plain);
-      return channels;
+      return ofChannels();
     },
     percentile(percent, channel) {
       if (!(percent >= 0 && percent <= 100)) {
@@ -80,7 +83,8 @@ function layerStatistics(calibration: BindingCalibration, name: string, index: n
           remedy: 'Percentiles lie between 0 and 100.',
         });
       }
-      const value = calibration.percentile(index, percent, channel);
+      const exists = channel === undefined || channel in ofChannels();
+      const value = exists ? calibration.percentile(index, percent, channel) : null;
       if (value === null) {
         throw new FirstspikeError('OPTION_INVALID', {
           layer: name,

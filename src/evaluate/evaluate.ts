@@ -5,6 +5,7 @@ import { describeGraph } from '../graph/describe.js';
 import { elements } from '../graph/graph.js';
 import { checkCount } from '../simulate/check.js';
 import { addCounters, type Counters, spikesPerNeuron, total } from '../simulate/counters.js';
+import type { Disturbance } from '../simulate/disturbance.js';
 import { asImages, type Images } from '../simulate/images.js';
 import type { Engine, LayerDifference, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
@@ -24,6 +25,8 @@ export interface EvaluateOptions {
   readonly precision?: Precision;
   /** Threads; one per processor if absent or 0. */
   readonly threads?: number;
+  /** What goes wrong in the spiking network; nothing if absent. */
+  readonly disturbance?: Disturbance;
   /** Images of one run when throughput is measured; 128 if absent. */
   readonly batch?: number;
   /** Most seconds to spend on measuring throughput; 0 leaves it out. 2 if absent. */
@@ -103,7 +106,7 @@ export async function evaluate(
   dataset: Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { engine = 'layered', precision = 'f32', threads = 0, signal, onProgress } = options;
+  const { engine = 'layered', precision = 'f32', threads = 0, disturbance, signal, onProgress } = options;
   checkCount('batch', options.batch ?? 1, 1);
   const scores = { right: 0, annRight: 0, right5: 0, annRight5: 0, agreeing: 0, labelled: 0 };
   const classes = elements(network.outputShape);
@@ -123,7 +126,9 @@ export async function evaluate(
         remedy: 'Give one label for each image.',
       });
     }
-    const result = await network.runImages(images, { engine, precision, threads, compare: true, signal });
+    const firstImage = counters?.images ?? 0;
+    const run = { engine, precision, threads, disturbance, firstImage, compare: true, signal };
+    const result = await network.runImages(images, run);
     const { original } = result;
     if (!original) throw new Error('a comparison was asked for');
     for (let image = 0; image < images.count; image++) {

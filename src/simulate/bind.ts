@@ -10,6 +10,7 @@ import {
   type BindingProjection,
   type BindingStage,
   type BindingSynapse,
+  type BindingWeightDisturbance,
   type BindingWeights,
   kernel,
 } from '../kernel.js';
@@ -20,7 +21,11 @@ import { typed } from './task.js';
  *
  * @throws FirstspikeError `MODEL_INVALID` if its parts contradict each other.
  */
-export function bindNetwork({ topology, populations }: CodedTopology, double: boolean): BindingNetwork {
+export function bindNetwork(
+  { topology, populations }: CodedTopology,
+  double: boolean,
+  weights?: BindingWeightDisturbance,
+): BindingNetwork {
   const bound = topology.populations.map((population, index) => {
     const coded = populations[index];
     return {
@@ -32,7 +37,7 @@ export function bindNetwork({ topology, populations }: CodedTopology, double: bo
     };
   });
   try {
-    return new kernel.BindingNetwork(bound, double);
+    return new kernel.BindingNetwork(bound, double, weights);
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string };
     if (code !== 'InvalidArg') throw typed(cause);

@@ -13,6 +13,7 @@ import { FirstspikeError } from '../errors.js';
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../graph/constant.js';
 import { elements, type Graph, type GraphNode, type Shape } from '../graph/graph.js';
 import { indexOfNonFinite } from '../graph/weights.js';
+import { isPossibleShape } from '../import/onnx/limits.js';
 
 /** What a file holds of a network. */
 export interface StoredNetwork {
@@ -119,8 +120,9 @@ export async function readNetwork<T>(path: string, restore: (network: StoredNetw
   }
   try {
     const nodes = (graph.nodes as unknown[]).map((node) => attach(node, tensors) as GraphNode);
-    const restored: Graph = { ...graph, nodes, shapes: new Map(graph.shapes as [string, Shape][]) };
-    return restore({ graph: restored, code });
+    const shapes = new Map(graph.shapes as [string, Shape][]);
+    if (![...shapes.values()].every((shape) => isPossibleShape(shape, 1))) throw new Error('a shape is too large');
+    return restore({ graph: { ...graph, nodes, shapes }, code });
   } catch (cause) {
     throw malformed('its parts contradict each other.', cause);
   }
@@ -163,7 +165,7 @@ function parse(path: string, file: Buffer): { metadata: Record<string, unknown>;
   const length = file.length >= 8 ? Number(file.readBigUInt64LE()) : Number.NaN;
   if (!(length <= file.length - 8)) throw malformed('it is no safetensors file, or it is cut off.');
   const { __metadata__: metadata = {}, ...entries } = json(path, file.toString('utf8', 8, 8 + length));
-  const data = file.subarray(8 + length);
+  const data = new Uint8Array(file.buffer, file.byteOffset + 8 + length, file.length - 8 - length);
   const types = new Map(Object.entries(SAFETENSORS_TYPES).map(([dataType, name]) => [name, dataType as DataType]));
   const tensors = Object.entries(entries).map(([name, entry]): [string, StoredTensor] => {
     const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;

@@ -6,11 +6,12 @@ import type { CodedTopology, Role, Window } from '../codes/code.js';
 import { codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
 import { elements, type Graph, type Shape } from '../graph/graph.js';
-import type { BindingNetwork, BindingOutcome } from '../kernel.js';
+import type { BindingNetwork, BindingOutcome, BindingWeightDisturbance } from '../kernel.js';
 import { asNdArray, type TensorLike } from '../tensor.js';
 import { bindNetwork } from './bind.js';
 import { checkChoice, checkThreads } from './check.js';
 import type { Counters } from './counters.js';
+import { bindDisturbance, type Disturbance } from './disturbance.js';
 import { readNetwork, writeNetwork } from './file.js';
 import { asImages, type ImageSource, type Images } from './images.js';
 import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
@@ -39,6 +40,10 @@ export interface RunOptions {
   };
   /** Whether to run the original network on the same images and compare every layer with it. */
   readonly compare?: boolean;
+  /** What goes wrong; nothing if absent. The original network of a comparison is not disturbed. */
+  readonly disturbance?: Disturbance;
+  /** Index in the data set of the first image, on which the disturbance's random numbers depend. 0 if absent. */
+  readonly firstImage?: number;
   /** Cancels; the promise is rejected with the signal's reason at once. */
   readonly signal?: AbortSignal;
 }
@@ -114,6 +119,7 @@ export class SpikingNetwork {
   readonly outputShape: Shape;
   readonly #coded: CodedTopology;
   readonly #bound = new Map<string, BindingNetwork>();
+  #disturbed: { readonly key: string; readonly network: BindingNetwork } | undefined;
   #layers: readonly Layer[] | undefined;
 
   /**
@@ -174,10 +180,14 @@ export class SpikingNetwork {
   /** @internal {@link run} for images that were checked before. */
   async runImages({ data, count }: Images, options: RunOptions): Promise<RunResult> {
     const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
+    const { firstImage = 0 } = options;
+    const disturbance = bindDisturbance(options.disturbance);
     checkChoice('engine', engine, ['event', 'layered']);
     checkChoice('precision', precision, ['f32', 'f64']);
     checkThreads(threads);
-    const network = this.#bind(precision, 'code');
+    const network = disturbance.weights
+      ? this.#bindDisturbed(precision, disturbance.weights)
+      : this.#bind(precision, 'code');
     const original = compare ? this.#bind(precision, 'original') : undefined;
     const settings = {
       count,
@@ -185,9 +195,20 @@ export class SpikingNetwork {
       threads,
       recordSpikes: record.spikes ?? false,
       recordNeurons: record.neurons ?? false,
+      firstImage,
+      disturbance: disturbance.run,
     };
     const outcome = await runTask(signal, (task) => network.run(data, settings, task, original));
     return this.#result(outcome, count);
+  }
+
+  /** The network of the code with disturbed weights; that of the last disturbance is kept. */
+  #bindDisturbed(precision: Precision, weights: BindingWeightDisturbance): BindingNetwork {
+    const key = JSON.stringify([precision, weights]);
+    if (this.#disturbed?.key !== key) {
+      this.#disturbed = { key, network: bindNetwork(this.#coded, precision === 'f64', weights) };
+    }
+    return this.#disturbed.network;
   }
 
   /** The kernel's network: of the code, or the original one in the same populations. Packed when first needed. */

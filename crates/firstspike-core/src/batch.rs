@@ -1,5 +1,6 @@
 //! Runs over many images: threads, cancelling, recording, comparison with a reference.
 
+use crate::disturbance::Disturbance;
 use crate::engine::{Engine, Workspace};
 use crate::error::RunError;
 use crate::network::Network;
@@ -26,6 +27,10 @@ pub struct Request<'a, T, I> {
     pub reference: Option<&'a Runner<T>>,
     /// How.
     pub engine: Engine,
+    /// What goes wrong.
+    pub disturbance: Option<Disturbance>,
+    /// Index in the data set of the first image: random numbers depend on it.
+    pub first_image: u32,
     /// What to keep.
     pub record: Record,
     /// `count` images one after another.
@@ -128,7 +133,7 @@ impl<T: Real> Runner<T> {
                     return Err(RunError::Cancelled);
                 }
                 let image = &images[index * inputs..][..inputs];
-                let outcome = self.with_workspace(|space| self.run_image(request, image, space));
+                let outcome = self.with_workspace(|space| self.run_image(request, index, image, space));
                 request.progress.fetch_add(1, Ordering::Relaxed);
                 Ok(outcome)
             })
@@ -139,11 +144,13 @@ impl<T: Real> Runner<T> {
     fn run_image<I: Real>(
         &self,
         request: &Request<'_, T, I>,
+        index: usize,
         image: &[I],
         space: &mut Workspace<T>,
     ) -> ImageOutcome<T> {
         let network = &self.network;
         space.counts.fill(Counts::default());
+        space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
         space.run(network, request.engine, image);
         let mut outcome = ImageOutcome {
             output: space.output().to_vec(),
@@ -154,6 +161,7 @@ impl<T: Real> Runner<T> {
         };
         if let Some(reference) = request.reference {
             reference.with_workspace(|twin| {
+                twin.disturb(None, 0);
                 twin.run(&reference.network, Engine::Layered, image);
                 outcome.reference_output = twin.output().to_vec();
                 outcome.differences = (0..network.populations().len())

@@ -12,10 +12,12 @@
 
 mod batch;
 mod calibration;
+mod disturbance;
 mod engine;
 mod error;
 mod network;
 mod neuron;
+mod random;
 mod real;
 mod record;
 mod shape;
@@ -25,6 +27,7 @@ mod weights;
 
 pub use batch::{Differences, Outcome, Request, Runner};
 pub use calibration::{Calibration, Statistics};
+pub use disturbance::{Disturbance, WeightDisturbance};
 pub use engine::{Engine, Workspace};
 pub use error::{BuildError, RunError};
 pub use network::{Bias, Decode, Network, Population, Stage};

@@ -1,5 +1,6 @@
 //! Networks: populations in topological order, and what joins them.
 
+use crate::disturbance::WeightDisturbance;
 use crate::error::BuildError;
 use crate::neuron::{Amos, Encoder, Neuron, Timing, Window};
 use crate::real::Real;
@@ -151,6 +152,17 @@ impl<T: Real> Network<T> {
         }
     }
 
+    /// Changes the weights of all synapses.
+    pub fn disturb_weights(&mut self, disturbance: WeightDisturbance) {
+        for (index, population) in self.populations.iter_mut().enumerate() {
+            if let Stage::Neurons { projections, .. } = &mut population.stage {
+                for (p, projection) in projections.iter_mut().enumerate() {
+                    projection.disturb(disturbance, index, p);
+                }
+            }
+        }
+    }
+
     /// All populations, in the order in which they run.
     pub fn populations(&self) -> &[Population<T>] {
         &self.populations
@@ -241,6 +253,10 @@ fn check<T: Real>(
                 let from = source(projection.source())?;
                 if from != projection.input() {
                     return Err(format!("synapses from {:?}, but the source is {from:?}", projection.input()));
+                }
+                if !neuron.reads(timings[projection.source()]) {
+                    let source = &earlier[projection.source()].name;
+                    return Err(format!("these neurons cannot read what {source} sends"));
                 }
                 if projection.outputs() != shape.len() {
                     return Err(format!("synapses to {} neurons of {}", projection.outputs(), shape.len()));

@@ -32,15 +32,17 @@ impl<T: Real> SpikeList<T> {
         self.starts.reserve(shape.pixels() + 1);
     }
 
-    /// Refills the list from one value per neuron: `spike` gives the value of a neuron's spike, if it has one.
-    pub fn compress(&mut self, shape: Shape, values: &[T], mut spike: impl FnMut(T) -> Option<T>) {
+    /// Refills the list from one value per neuron: `spike` gives, from neuron and value, that of its spike, if it has
+    /// one.
+    pub fn compress(&mut self, shape: Shape, values: &[T], mut spike: impl FnMut(usize, T) -> Option<T>) {
         self.clear(shape);
         self.starts.push(0);
         for (pixel, row) in values.chunks_exact(shape.channels).enumerate() {
             let base = (pixel * shape.channels) as u32;
             for (channel, &value) in row.iter().enumerate() {
-                if let Some(value) = spike(value) {
-                    self.keys.push(base + channel as u32);
+                let key = base + channel as u32;
+                if let Some(value) = spike(key as usize, value) {
+                    self.keys.push(key);
                     self.values.push(value);
                 }
             }
@@ -49,16 +51,17 @@ impl<T: Real> SpikeList<T> {
     }
 
     /// The same for neurons that may spike in several steps: `spikes` gives their value and pattern.
-    pub fn compress_patterns(&mut self, shape: Shape, values: &[T], mut spikes: impl FnMut(T) -> (T, u32)) {
+    pub fn compress_patterns(&mut self, shape: Shape, values: &[T], mut spikes: impl FnMut(usize, T) -> (T, u32)) {
         self.clear(shape);
         self.patterns.reserve(shape.len());
         self.starts.push(0);
         for (pixel, row) in values.chunks_exact(shape.channels).enumerate() {
             let base = (pixel * shape.channels) as u32;
             for (channel, &value) in row.iter().enumerate() {
-                let (value, pattern) = spikes(value);
+                let key = base + channel as u32;
+                let (value, pattern) = spikes(key as usize, value);
                 if pattern != 0 {
-                    self.keys.push(base + channel as u32);
+                    self.keys.push(key);
                     self.values.push(value);
                     self.patterns.push(pattern);
                 }

@@ -46,6 +46,8 @@ fn request<'a>(images: &'a [f32], raised: &'a AtomicBool, progress: &'a AtomicUs
         reference: None,
         engine: Engine::Layered,
         record: Record { spikes: true, neurons: true },
+        disturbance: None,
+        first_image: 0,
         images,
         count: images.len() / PIXELS.len(),
         cancel: raised,

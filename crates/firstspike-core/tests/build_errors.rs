@@ -11,8 +11,18 @@ const VECTOR: Shape = Shape { height: 1, width: 1, channels: 3 };
 /// Indices of the sources that [`refusal`] offers.
 const SPIKES: usize = 1;
 const VALUES: usize = 2;
-const SHORT: usize = 3;
-const ODD: usize = 4;
+const STEPS: usize = 3;
+const SHORT: usize = 4;
+const ODD: usize = 5;
+
+fn few_spike() -> FewSpike<f64> {
+    let digits = vec![0.5, 0.25];
+    FewSpike { threshold: digits.clone(), reset: digits.clone(), output: digits, initial: 0.0, range: [0.0, 1.0] }
+}
+
+fn quartz(levels: usize) -> Quartz {
+    Quartz { levels, rectify: true, latch: false, bias: true, readout: false }
+}
 
 fn same(source: usize, shape: Shape) -> Projection<f64> {
     Projection::new(source, None, Synapse::Identity(shape)).unwrap()
@@ -33,6 +43,7 @@ fn refusal(shape: Shape, stage: Stage<f64>) -> String {
         input(IMAGE, None),
         relay("spikes", ttfs(1.0)),
         relay("values", Neuron::Analog(READOUT)),
+        relay("steps", Neuron::FewSpike(few_spike())),
         neurons("short", VECTOR, vec![short], &[0.0; 3], Neuron::Analog(READOUT)),
         population("odd", shape, stage),
     ];
@@ -147,11 +158,47 @@ fn biases_cover_all_channels_of_all_classes() {
 }
 
 #[test]
-fn windows_are_positive_and_finite() {
-    for window in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+fn parameters_of_neurons_make_sense() {
+    let refused = |neuron: Neuron<f64>, reason: &str| {
         let bias = Bias { values: vec![0.0; 2], classes: Vec::new() };
-        let stage = Stage::Neurons { projections: vec![same(VALUES, IMAGE)], bias, neuron: ttfs(window) };
-        assert_refused(IMAGE, stage, "is no window");
+        assert_refused(IMAGE, Stage::Neurons { projections: vec![same(0, IMAGE)], bias, neuron }, reason);
+    };
+    for window in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        refused(ttfs(window), "is no window");
+    }
+    refused(Neuron::FewSpike(FewSpike { threshold: vec![], ..few_spike() }), "0 thresholds");
+    refused(Neuron::FewSpike(FewSpike { output: vec![1.0], ..few_spike() }), "2 thresholds, 2 resets, 1 outputs");
+    refused(Neuron::FewSpike(FewSpike { initial: f64::NAN, ..few_spike() }), "not finite");
+    refused(Neuron::QuartzInput(quartz(1)), "1 levels");
+}
+
+#[test]
+fn neurons_understand_the_spikes_of_their_sources() {
+    let few_spike = Neuron::FewSpike(few_spike());
+    let reading = |source: Neuron<f64>, neuron: Neuron<f64>| {
+        let readout = neurons("readout", IMAGE, vec![same(2, IMAGE)], &[0.0; 2], Neuron::Analog(READOUT));
+        let reader = neurons("reader", IMAGE, vec![same(1, IMAGE)], &[0.0; 2], neuron);
+        Network::new(vec![input(IMAGE, None), relay("source", source), reader, readout], Level::best())
+    };
+    let values = || Neuron::Analog(READOUT);
+    let grid = |levels: usize| Neuron::QuartzInput(quartz(levels));
+    for (source, neuron) in [
+        (ttfs(1.0), Neuron::Quartz(quartz(8))),
+        (few_spike.clone(), Neuron::Quartz(quartz(8))),
+        (values(), Neuron::Quartz(quartz(8))),
+        (grid(4), Neuron::Quartz(quartz(8))),
+        (ttfs(1.0), grid(8)),
+        (grid(8), grid(8)),
+        (grid(8), ttfs(1.0)),
+        (grid(8), few_spike.clone()),
+    ] {
+        let error = reading(source, neuron).unwrap_err();
+        assert!(error.population == "reader" && error.reason.contains("cannot read"), "{error}");
+    }
+    for (source, neuron) in
+        [(grid(8), Neuron::Quartz(quartz(8))), (grid(8), values()), (values(), grid(8)), (ttfs(1.0), few_spike)]
+    {
+        assert!(reading(source, neuron).is_ok());
     }
 }
 
@@ -165,6 +212,7 @@ fn stages_without_synapses_fit_their_sources() {
     assert_refused(IMAGE, Stage::Concat { sources: vec![] }, "0 channels");
     assert_refused(IMAGE, Stage::Concat { sources: vec![VALUES, VALUES] }, "4 channels are concatenated to 2");
     assert_refused(twice, Stage::Concat { sources: vec![VALUES, SHORT] }, "differ in height or width");
+    assert_refused(twice, Stage::Concat { sources: vec![SPIKES, STEPS] }, "do not spike in the same manner");
 
     assert_refused(IMAGE, Stage::Product { sources: [VALUES, SHORT], circuit: None }, "no product of");
     assert_refused(IMAGE, Stage::Product { sources: [SHORT, VALUES], circuit: None }, "no product of");

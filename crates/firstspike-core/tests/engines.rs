@@ -149,15 +149,14 @@ impl Builder {
         Layer { shape: geometry.output, spikes, plan: Plan::MaxPool { source, geometry, minimum } }
     }
 
-    /// Of all layers of the same height and width, since sources of one kind can be concatenated.
+    /// Of layers of the same height and width, up to three.
     fn concat(&mut self) -> Layer {
         let source = self.source();
-        let Layer { shape, spikes, .. } = self.layers[source];
-        let fits = |layer: &Layer| {
-            (layer.shape.height, layer.shape.width, layer.spikes) == (shape.height, shape.width, spikes)
-        };
+        let shape = self.layers[source].shape;
+        let fits = |layer: &Layer| (layer.shape.height, layer.shape.width) == (shape.height, shape.width);
         let sources: Vec<usize> = (0..self.layers.len()).rev().filter(|&i| fits(&self.layers[i])).take(3).collect();
         let channels = sources.iter().map(|&source| self.layers[source].shape.channels).sum();
+        let spikes = sources.iter().all(|&source| self.layers[source].spikes);
         Layer { shape: Shape { channels, ..shape }, spikes, plan: Plan::Concat { sources } }
     }
 

@@ -38,6 +38,8 @@ fn run(network: Network<f64>, image: &[f64]) -> Outcome<f64> {
             reference: None,
             engine,
             record: Record { spikes: true, neurons: true },
+            disturbance: None,
+            first_image: 0,
             images: image,
             count: 1,
             cancel: &AtomicBool::new(false),

@@ -2,7 +2,9 @@
 
 use crate::describe::{BindingPopulation, population};
 use crate::task::{BindingTask, spawn};
-use firstspike_core::{Engine, Level, Network, Outcome, Real, Record, Request, Runner, Train};
+use firstspike_core::{
+    Disturbance, Engine, Level, Network, Outcome, Real, Record, Request, Runner, Train, WeightDisturbance,
+};
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
@@ -43,6 +45,38 @@ pub struct BindingRunOptions {
     pub record_spikes: bool,
     /// Whether to count the spikes of each neuron.
     pub record_neurons: bool,
+    /// Index in the data set of the first image.
+    pub first_image: u32,
+    /// What goes wrong.
+    pub disturbance: Option<BindingDisturbance>,
+}
+
+/// What goes wrong in a run.
+#[napi(object, object_to_js = false)]
+pub struct BindingDisturbance {
+    /// Of the random numbers.
+    pub seed: u32,
+    /// Standard deviation of spike times.
+    pub jitter: f64,
+    /// Probability that a spike is lost.
+    pub loss: f64,
+    /// Standard deviation of each neuron's delay.
+    pub delay: f64,
+    /// Levels of time in a window; 0 leaves times as they are.
+    pub time_levels: u32,
+    /// Relative standard deviation of each neuron's threshold.
+    pub mismatch: f64,
+}
+
+/// Changes of a network's weights.
+#[napi(object, object_to_js = false)]
+pub struct BindingWeightDisturbance {
+    /// Of the random numbers.
+    pub seed: u32,
+    /// Standard deviation of noise, relative to the largest weight of the same synapses.
+    pub noise: f64,
+    /// Bits that weights are rounded to; 0 leaves them.
+    pub bits: u32,
 }
 
 /// What one population did over all images.
@@ -171,10 +205,16 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
     }
 }
 
-fn build<T: Real>(populations: &[BindingPopulation]) -> Result<Arc<Runner<T>>> {
+fn build<T: Real>(
+    populations: &[BindingPopulation],
+    weights: Option<&BindingWeightDisturbance>,
+) -> Result<Arc<Runner<T>>> {
     let invalid = |reason: String| Error::new(Status::InvalidArg, reason);
     let populations = populations.iter().map(population).collect::<std::result::Result<_, _>>().map_err(invalid)?;
-    let network = Network::new(populations, Level::best()).map_err(|error| invalid(error.to_string()))?;
+    let mut network = Network::new(populations, Level::best()).map_err(|error| invalid(error.to_string()))?;
+    if let Some(&BindingWeightDisturbance { seed, noise, bits }) = weights {
+        network.disturb_weights(WeightDisturbance { seed: u64::from(seed), noise, bits: bits.min(31) });
+    }
     Ok(Arc::new(Runner::new(network)))
 }
 
@@ -191,16 +231,41 @@ fn start<'env, T: Handover>(
     let engine = if options.event { Engine::Event } else { Engine::Layered };
     let record = Record { spikes: options.record_spikes, neurons: options.record_neurons };
     let count = options.count as usize;
+    let first_image = options.first_image;
+    let disturbance = options.disturbance.as_ref().map(|d| Disturbance {
+        seed: u64::from(d.seed),
+        jitter: d.jitter,
+        loss: d.loss,
+        delay: d.delay,
+        time_levels: d.time_levels,
+        mismatch: d.mismatch,
+    });
     let work = move || {
         let reference = reference.as_deref();
         let (cancel, progress) = (&*cancel, &*progress);
         match &images {
-            Numbers::Single(images) => {
-                runner.run(&Request { reference, engine, record, images, count, cancel, progress })
-            }
-            Numbers::Double(images) => {
-                runner.run(&Request { reference, engine, record, images, count, cancel, progress })
-            }
+            Numbers::Single(images) => runner.run(&Request {
+                reference,
+                engine,
+                disturbance,
+                first_image,
+                record,
+                images,
+                count,
+                cancel,
+                progress,
+            }),
+            Numbers::Double(images) => runner.run(&Request {
+                reference,
+                engine,
+                disturbance,
+                first_image,
+                record,
+                images,
+                count,
+                cancel,
+                progress,
+            }),
         }
     };
     spawn(env, options.threads, work, BindingOutcome::from)
@@ -216,8 +281,16 @@ pub struct BindingNetwork {
 impl BindingNetwork {
     /// Packs a network's weights in single or double precision.
     #[napi(constructor, catch_unwind)]
-    pub fn new(populations: Vec<BindingPopulation>, double: bool) -> Result<Self> {
-        let inner = if double { Precise::Double(build(&populations)?) } else { Precise::Single(build(&populations)?) };
+    pub fn new(
+        populations: Vec<BindingPopulation>,
+        double: bool,
+        weights: Option<BindingWeightDisturbance>,
+    ) -> Result<Self> {
+        let inner = if double {
+            Precise::Double(build(&populations, weights.as_ref())?)
+        } else {
+            Precise::Single(build(&populations, weights.as_ref())?)
+        };
         Ok(Self { inner })
     }
 

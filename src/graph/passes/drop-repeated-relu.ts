@@ -11,7 +11,7 @@ export function dropRepeatedRelu(graph: Graph): Graph {
     if (node.op !== 'Activation' || node.fn !== 'relu') continue;
     let source = edit.producer(node.inputs[0]);
     while (source && KEEPS_SIGN.has(source.op)) source = edit.producer(source.inputs[0]);
-    if (source?.op === 'Activation') edit.bypass(node, 'rectifies what is not negative');
+    if (source?.op === 'Activation' && source.fn !== 'silu') edit.bypass(node, 'rectifies what is not negative');
   }
   return edit.finish('drop-repeated-relu');
 }

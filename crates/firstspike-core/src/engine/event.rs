@@ -9,7 +9,7 @@
 //! slope `W` times the time that is left.
 
 use super::layered::spikes;
-use super::{Engine, Workspace, run_values};
+use super::{Engine, Workspace, circuit_spikes, disturbed_value, few_spikes, run_values};
 use crate::network::{Network, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
@@ -52,6 +52,8 @@ impl<T: Real> Workspace<T> {
         let population = &network.populations()[index];
         let shape = population.shape;
         let counts = &mut self.counts[index];
+        let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+        let disturbed = disturbed.as_ref();
         let (done, rest) = self.signals.split_at_mut(index);
         let (lanes, own) = self.lanes.split_at_mut(index);
         let lane = &mut own[0];
@@ -60,12 +62,19 @@ impl<T: Real> Workspace<T> {
             Some(Timing::Once(window)) => window.time(value),
             _ => T::ZERO,
         };
+        // What is left of a spike that comes once in a window.
+        let disturb = |key: usize, value: T| match (disturbed, network.timing(index)) {
+            (Some(disturbed), Some(Timing::Once(window))) => disturbed_value(disturbed, key, value, window),
+            _ => Some(value),
+        };
         match (&population.stage, &mut rest[0]) {
             (Stage::Input { encoder: Some(encoder), .. }, _) => {
                 for (key, &x) in self.values.iter().enumerate() {
                     if let Some((value, outside)) = encoder.spike(x) {
                         counts.saturated += u64::from(outside);
-                        lane.push((time(value), key as u32, value, 0));
+                        if let Some(value) = disturb(key, value) {
+                            lane.push((time(value), key as u32, value, 0));
+                        }
                     }
                 }
             }
@@ -83,25 +92,32 @@ impl<T: Real> Workspace<T> {
                     (Neuron::Ttfs(ttfs), _) => {
                         counts.updates += shape.len() as u64;
                         for (key, (v, bias)) in potentials.enumerate() {
-                            let Some((time, negative)) = ttfs.crossing(v, bias) else { continue };
-                            counts.saturated += u64::from(time < T::ZERO);
-                            let time = if ttfs.saturate { time.max(T::ZERO) } else { time };
-                            let value = ttfs.window - time;
-                            lane.push((time, key as u32, if negative { -value } else { value }, 0));
+                            let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
+                            let Some((crossing, negative)) = ttfs.crossing(v - offset, bias) else { continue };
+                            counts.saturated += u64::from(crossing < T::ZERO);
+                            let crossing = if ttfs.saturate { crossing.max(T::ZERO) } else { crossing };
+                            let value = ttfs.window - crossing;
+                            if let Some(value) = disturb(key, if negative { -value } else { value }) {
+                                let sent = if disturbed.is_some() { time(value) } else { crossing };
+                                lane.push((sent, key as u32, value, 0));
+                            }
                         }
                     }
                     (Neuron::FewSpike(few_spike), _) => {
                         counts.updates += (shape.len() * few_spike.steps()) as u64;
                         for (key, (v, bias)) in potentials.enumerate() {
-                            let beyond = few_spike.run(v + bias, |step, worth| lane.push(stepped(step, key, worth)));
+                            let beyond = few_spikes(few_spike, disturbed, key, v + bias, |step, worth| {
+                                lane.push(stepped(step, key, worth));
+                            });
                             counts.saturated += u64::from(beyond);
                         }
                     }
                     (Neuron::Amos(amos), _) => {
                         counts.updates += (shape.len() * amos.steps()) as u64;
                         for (key, (v, bias)) in potentials.enumerate() {
-                            let beyond =
-                                amos.run(v + bias, T::ZERO, |step, worth| lane.push(stepped(step, key, worth)));
+                            let beyond = circuit_spikes(amos, disturbed, key, [v + bias, T::ZERO], |step, worth| {
+                                lane.push(stepped(step, key, worth));
+                            });
                             counts.saturated += u64::from(beyond);
                         }
                     }
@@ -152,7 +168,9 @@ impl<T: Real> Workspace<T> {
                 counts.updates += (shape.len() * circuit.steps()) as u64;
                 let (a, b) = (network.decoded(*a, &done[*a]), network.decoded(*b, &done[*b]));
                 for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
-                    let beyond = circuit.run(x, y, |step, worth| lane.push(stepped(step, key, worth)));
+                    let beyond = circuit_spikes(circuit, disturbed, key, [x, y], |step, worth| {
+                        lane.push(stepped(step, key, worth));
+                    });
                     counts.saturated += u64::from(beyond);
                 }
             }

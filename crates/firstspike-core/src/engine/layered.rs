@@ -1,8 +1,8 @@
 //! The fast path: a layer's window at once, neuron by neuron, from compressed spike lists.
 
-use super::{Engine, Workspace, run_values};
+use super::{Engine, Workspace, circuit_spikes, disturbed_value, few_spikes, run_values};
 use crate::network::{Network, Stage};
-use crate::neuron::Neuron;
+use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
 
@@ -17,14 +17,17 @@ impl<T: Real> Workspace<T> {
             if let Stage::Input { order, .. } = &population.stage {
                 self.load(order, image);
             }
+            let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+            let disturbed = disturbed.as_ref();
             let (done, rest) = self.signals.split_at_mut(index);
             let counts = &mut self.counts[index];
             match (&population.stage, &mut rest[0]) {
                 (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
-                    out.compress(shape, &self.values, |x| {
+                    let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
+                    out.compress(shape, &self.values, |key, x| {
                         let (value, outside) = encoder.spike(x)?;
                         counts.saturated += u64::from(outside);
-                        Some(value)
+                        disturbed.map_or(Some(value), |disturbed| disturbed_value(disturbed, key, value, window))
                     });
                 }
                 (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
@@ -56,17 +59,19 @@ impl<T: Real> Workspace<T> {
                         }
                         (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                             counts.updates += shape.len() as u64;
-                            out.compress(shape, &self.potentials, |v| {
-                                let (value, beyond) = ttfs.spike(v)?;
+                            let window = Window { width: ttfs.window, signed: ttfs.signed };
+                            out.compress(shape, &self.potentials, |key, v| {
+                                let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
+                                let (value, beyond) = ttfs.spike(v - offset)?;
                                 counts.saturated += u64::from(beyond);
-                                Some(value)
+                                disturbed.map_or(Some(value), |d| disturbed_value(d, key, value, window))
                             });
                         }
                         (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
                             counts.updates += (shape.len() * few_spike.steps()) as u64;
-                            out.compress_patterns(shape, &self.potentials, |v| {
+                            out.compress_patterns(shape, &self.potentials, |key, v| {
                                 let (mut value, mut pattern) = (T::ZERO, 0);
-                                let beyond = few_spike.run(v, |step, worth| {
+                                let beyond = few_spikes(few_spike, disturbed, key, v, |step, worth| {
                                     value += worth;
                                     pattern |= 1 << step;
                                 });
@@ -76,9 +81,9 @@ impl<T: Real> Workspace<T> {
                         }
                         (Neuron::Amos(amos), Signal::Spikes(out)) => {
                             counts.updates += (shape.len() * amos.steps()) as u64;
-                            out.compress_patterns(shape, &self.potentials, |v| {
+                            out.compress_patterns(shape, &self.potentials, |key, v| {
                                 let (mut value, mut pattern) = (T::ZERO, 0);
-                                let beyond = amos.run(v, T::ZERO, |step, worth| {
+                                let beyond = circuit_spikes(amos, disturbed, key, [v, T::ZERO], |step, worth| {
                                     value += worth;
                                     pattern |= 1 << step;
                                 });
@@ -96,7 +101,7 @@ impl<T: Real> Workspace<T> {
                     let from = spikes(&done[*source]);
                     if from.patterns.is_empty() {
                         pool.pool_spikes(from, &mut self.values, &mut self.potentials);
-                        out.compress(shape, &self.potentials, |value| (value != T::ZERO).then_some(value));
+                        out.compress(shape, &self.potentials, |_, value| (value != T::ZERO).then_some(value));
                     } else {
                         pool.winners(from, &mut self.values, &mut self.winners);
                         self.patterns.clear();
@@ -144,7 +149,7 @@ impl<T: Real> Workspace<T> {
                     out.begin(shape);
                     for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
                         let (mut value, mut pattern) = (T::ZERO, 0);
-                        let beyond = circuit.run(x, y, |step, worth| {
+                        let beyond = circuit_spikes(circuit, disturbed, key, [x, y], |step, worth| {
                             value += worth;
                             pattern |= 1 << step;
                         });

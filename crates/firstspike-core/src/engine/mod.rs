@@ -4,8 +4,9 @@ mod event;
 mod layered;
 mod stepped;
 
+use crate::disturbance::{Disturbance, Disturbed};
 use crate::network::{Network, Stage};
-use crate::neuron::{QuartzState, Timing};
+use crate::neuron::{Amos, FewSpike, QuartzState, Timing, Window};
 use crate::real::Real;
 use crate::record::Counts;
 use crate::signal::Signal;
@@ -31,6 +32,8 @@ pub struct Workspace<T> {
     pub signals: Vec<Signal<T>>,
     /// What each population counted, summed over the images since the last reset.
     pub counts: Vec<Counts>,
+    disturbance: Option<Disturbance>,
+    image: u32,
     potentials: Vec<T>,
     values: Vec<T>,
     pool: PoolScratch<T>,
@@ -53,6 +56,8 @@ impl<T: Real> Workspace<T> {
         Self {
             signals,
             counts: vec![Counts::default(); count],
+            disturbance: None,
+            image: 0,
             potentials: Vec::new(),
             values: Vec::new(),
             pool: PoolScratch::default(),
@@ -64,6 +69,12 @@ impl<T: Real> Workspace<T> {
             winners: Vec::new(),
             relabelled: Vec::new(),
         }
+    }
+
+    /// What goes wrong in the next image, which has this index in the data set.
+    pub fn disturb(&mut self, disturbance: Option<Disturbance>, image: u32) {
+        self.disturbance = disturbance;
+        self.image = image;
     }
 
     /// Runs one image; leaves its signals in the workspace and adds to its counts.
@@ -96,6 +107,49 @@ impl<T: Real> Workspace<T> {
             }
         }
     }
+}
+
+/// Runs a few-spike neuron: calls `spike` with each spike as it really comes, its step and its worth, which is that of
+/// the step. Of two spikes that come in one step the second is lost. Returns whether the input lies beyond the range.
+fn few_spikes<T: Real>(
+    neuron: &FewSpike<T>,
+    disturbed: Option<&Disturbed>,
+    key: usize,
+    v: T,
+    mut spike: impl FnMut(usize, T),
+) -> bool {
+    let Some(disturbed) = disturbed else { return neuron.run(v, T::ONE, spike) };
+    let mut taken = 0u32;
+    neuron.run(v, T::ONE + disturbed.mismatch(key), |step, _| {
+        if let Some(step) = disturbed.step(key, step, neuron.steps()).filter(|step| taken >> step & 1 == 0) {
+            taken |= 1 << step;
+            spike(step, neuron.output[step]);
+        }
+    })
+}
+
+/// Runs a circuit: calls `spike` with each spike that is not lost. A spike that comes in another step is worth as much,
+/// since each neuron of a circuit has synapses of its own.
+fn circuit_spikes<T: Real>(
+    circuit: &Amos<T>,
+    disturbed: Option<&Disturbed>,
+    key: usize,
+    [x, y]: [T; 2],
+    mut spike: impl FnMut(usize, T),
+) -> bool {
+    let Some(disturbed) = disturbed else { return circuit.run(x, y, T::ONE, spike) };
+    circuit.run(x, y, T::ONE + disturbed.mismatch(key), |step, worth| {
+        if disturbed.step(key, step, circuit.steps()).is_some() {
+            spike(step, worth);
+        }
+    })
+}
+
+/// One spike of a window as a disturbance leaves it: its value, or nothing if it is lost.
+fn disturbed_value<T: Real>(disturbed: &Disturbed, neuron: usize, value: T, window: Window<T>) -> Option<T> {
+    let time = disturbed.time(neuron, window.time(value), window.width)?;
+    let magnitude = window.width - time;
+    Some(if window.signed && value < T::ZERO { -magnitude } else { magnitude })
 }
 
 /// The stages that only move or multiply values, in populations that do not spike: the same in both engines. Sources

@@ -4,9 +4,11 @@
 //! A layer begins when its sources have ended, so its steps run over whole trains of theirs.
 
 use super::{Engine, Workspace};
+use crate::disturbance::Disturbed;
 use crate::network::{Network, Stage};
 use crate::neuron::{Neuron, Quartz};
 use crate::real::Real;
+use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
 use crate::synapse::PoolState;
 
@@ -24,10 +26,13 @@ impl<T: Real> Workspace<T> {
             Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => {
                 self.integrate_values(network, index);
                 self.counts[index].updates += shape.len() as u64;
+                let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+                let mut moved = Vec::new();
                 for (key, &v) in self.potentials.iter().enumerate() {
                     self.counts[index].saturated += u64::from(v > T::ONE || v < T::ZERO);
-                    train[quartz.step_of(v)].push(shape, key as u32, T::ONE);
+                    send(&mut train, &mut moved, disturbed.as_ref(), shape, (quartz.step_of(v), key, T::ONE));
                 }
+                push_moved(&mut train, moved, shape);
             }
             Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => {
                 self.run_quartz(network, engine, index, *quartz, &mut train);
@@ -143,7 +148,10 @@ impl<T: Real> Workspace<T> {
         }
         let mut state = std::mem::take(&mut self.quartz);
         let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels)).copied();
-        quartz.begin(&mut state, &input, biases);
+        let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+        let mismatch = |neuron| disturbed.map_or(T::ZERO, |disturbed| disturbed.mismatch(neuron));
+        quartz.begin(&mut state, &input, biases, mismatch);
+        let mut moved = Vec::new();
         for step in 0..quartz.steps() {
             input.fill(T::ZERO);
             let (events, operations) = self.arrive(network, engine, index, step, &mut input);
@@ -157,12 +165,38 @@ impl<T: Real> Workspace<T> {
                 counts.saturated += u64::from(early);
                 if let Some(sent) = sent {
                     let value = if quartz.readout { quartz.remainder(potential) } else { T::ONE };
-                    train[sent].push(shape, neuron as u32, value);
+                    send(train, &mut moved, disturbed.as_ref(), shape, (sent, neuron, value));
                 }
             });
         }
+        push_moved(train, moved, shape);
         self.values = input;
         self.quartz = state;
+    }
+}
+
+/// Adds a spike (step, neuron, value) to a train; one that a disturbance moves to another step is set aside, since
+/// the spikes of a step are sorted.
+fn send<T: Real>(
+    train: &mut [SpikeList<T>],
+    moved: &mut Vec<(usize, usize, T)>,
+    disturbed: Option<&Disturbed>,
+    shape: Shape,
+    (step, neuron, value): (usize, usize, T),
+) {
+    match disturbed {
+        None => train[step].push(shape, neuron as u32, value),
+        Some(disturbed) => {
+            moved.extend(disturbed.step(neuron, step, train.len()).map(|step| (step, neuron, value)));
+        }
+    }
+}
+
+/// Adds the spikes that were set aside.
+fn push_moved<T: Real>(train: &mut [SpikeList<T>], mut moved: Vec<(usize, usize, T)>, shape: Shape) {
+    moved.sort_by_key(|&(step, neuron, _)| (step, neuron));
+    for (step, neuron, value) in moved {
+        train[step].push(shape, neuron as u32, value);
     }
 }
 

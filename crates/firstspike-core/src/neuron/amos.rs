@@ -54,10 +54,10 @@ impl<T: Real> Amos<T> {
         self.input.len()
     }
 
-    /// Evaluates the circuit: calls `spike` with the step and the worth of each spike. Returns whether an input lies
-    /// beyond the range.
+    /// Evaluates the circuit with thresholds multiplied by `factor`: calls `spike` with the step and the worth of each
+    /// spike. Returns whether an input lies beyond the range.
     #[inline]
-    pub(crate) fn run(&self, x: T, y: T, mut spike: impl FnMut(usize, T)) -> bool {
+    pub(crate) fn run(&self, x: T, y: T, factor: T, mut spike: impl FnMut(usize, T)) -> bool {
         let mut fired = 0u32;
         let mut pair = 0;
         for i in 0..self.input.len() {
@@ -71,7 +71,7 @@ impl<T: Real> Amos<T> {
                 }
             }
             pair += i;
-            if v > self.threshold[i] {
+            if v > self.threshold[i] * factor {
                 fired |= 1 << i;
                 spike(i, self.output[i]);
             }
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(circuit.fault(), None);
         for x in [-1.0, 0.0, 0.5, 1.0, 1.5, 7.0, 9.25, 16.0, 40.0f64] {
             let mut value = 0.0;
-            let saturated = circuit.run(x, 0.0, |_, worth| value += worth);
+            let saturated = circuit.run(x, 0.0, 1.0, |_, worth| value += worth);
             assert_eq!(value, (x.ceil() - 1.0).clamp(0.0, 15.0), "at {x}");
             assert_eq!(saturated, !(0.0..=16.0).contains(&x), "at {x}");
         }

@@ -44,13 +44,13 @@ impl<T: Real> FewSpike<T> {
         self.threshold.len()
     }
 
-    /// Runs the K steps: calls `spike` with the step and the worth of each spike. Returns whether the input lies beyond
-    /// the range.
+    /// Runs the K steps with thresholds multiplied by `factor`: calls `spike` with the step and the worth of each spike.
+    /// Returns whether the input lies beyond the range.
     #[inline]
-    pub(crate) fn run(&self, x: T, mut spike: impl FnMut(usize, T)) -> bool {
+    pub(crate) fn run(&self, x: T, factor: T, mut spike: impl FnMut(usize, T)) -> bool {
         let mut v = x + self.initial;
         for (step, &threshold) in self.threshold.iter().enumerate() {
-            if v > threshold {
+            if v > threshold * factor {
                 v = v - self.reset[step];
                 spike(step, self.output[step]);
             }
@@ -66,7 +66,7 @@ mod tests {
     /// Value and pattern, first step leftmost.
     fn run(neuron: &FewSpike<f64>, x: f64) -> (f64, String) {
         let (mut value, mut pattern) = (0.0, vec!['0'; neuron.steps()]);
-        neuron.run(x, |step, worth| {
+        neuron.run(x, 1.0, |step, worth| {
             value += worth;
             pattern[step] = '1';
         });

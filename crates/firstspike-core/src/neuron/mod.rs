@@ -123,6 +123,17 @@ impl<T: Real> Neuron<T> {
         }
     }
 
+    /// Whether the neurons understand sources of this timing (values, if none).
+    pub(crate) fn reads(&self, source: Option<Timing<T>>) -> bool {
+        match (self, source) {
+            (Self::Analog(_), _) => true,
+            (Self::QuartzInput(_), source) => source.is_none(),
+            (Self::Quartz(quartz), Some(Timing::Grid(from))) => quartz.levels == from.levels,
+            (Self::Quartz(_), _) => false,
+            (_, source) => !matches!(source, Some(Timing::Grid(_))),
+        }
+    }
+
     /// When the neurons may spike; `None` if they do not.
     pub(crate) fn timing(&self) -> Option<Timing<T>> {
         match self {

@@ -43,6 +43,8 @@ pub(crate) struct QuartzState<T> {
     /// Sum of all weighted inputs of the window.
     total: Vec<T>,
     bias_step: Vec<u32>,
+    /// Threshold of each neuron.
+    threshold: Vec<T>,
     spiked: Vec<bool>,
 }
 
@@ -74,13 +76,23 @@ impl Quartz {
         T::from_f64((2.0 * last - step as f64) / last)
     }
 
-    /// Prepares for an image: `total` has the weighted inputs of the whole window, without the bias.
-    pub(crate) fn begin<T: Real>(self, state: &mut QuartzState<T>, total: &[T], bias: impl Iterator<Item = T>) {
+    /// Prepares for an image: `total` has the weighted inputs of the whole window, without the bias; `mismatch` tells by
+    /// how much a neuron's threshold is off.
+    pub(crate) fn begin<T: Real>(
+        self,
+        state: &mut QuartzState<T>,
+        total: &[T],
+        bias: impl Iterator<Item = T>,
+        mismatch: impl Fn(usize) -> T,
+    ) {
         let count = total.len();
         for values in [&mut state.current, &mut state.potential] {
             values.clear();
             values.resize(count, T::ZERO);
         }
+        let threshold = T::from_f64(self.levels as f64 - 0.5);
+        state.threshold.clear();
+        state.threshold.extend((0..count).map(|neuron| threshold * (T::ONE + mismatch(neuron))));
         state.spiked.clear();
         state.spiked.resize(count, false);
         state.total.clear();
@@ -109,7 +121,6 @@ impl Quartz {
         if self.rectify && step > rectifier {
             return 0;
         }
-        let threshold = T::from_f64(self.levels as f64 - 0.5);
         let mut received = 0;
         for (neuron, &arriving) in input.iter().enumerate() {
             let mut arriving = arriving;
@@ -122,7 +133,7 @@ impl Quartz {
             received += u64::from(arriving != T::ZERO);
             state.current[neuron] += arriving;
             state.potential[neuron] += state.current[neuron];
-            let crosses = state.potential[neuron] >= threshold && !(self.latch && state.spiked[neuron]);
+            let crosses = state.potential[neuron] >= state.threshold[neuron] && !(self.latch && state.spiked[neuron]);
             let rectified = self.rectify && step == rectifier && !state.spiked[neuron];
             if crosses || rectified {
                 spike(neuron, state.potential[neuron], step < readout);

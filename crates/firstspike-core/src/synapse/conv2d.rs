@@ -63,6 +63,10 @@ impl<T: Real> Conv2d<T> {
         self.geometry.input.channels * self.outputs_per_group()
     }
 
+    pub(super) fn weights_mut(&mut self) -> &mut [T] {
+        &mut self.weights
+    }
+
     pub(super) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         let (pixel, channel) = (neuron / input.channels, neuron % input.channels);

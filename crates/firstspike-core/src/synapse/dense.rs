@@ -54,6 +54,10 @@ impl<T: Real> Dense<T> {
         self.outputs
     }
 
+    pub(super) fn weights_mut(&mut self) -> &mut [T] {
+        &mut self.weights
+    }
+
     pub(super) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
         let row = &self.weights[neuron * self.outputs..][..self.outputs];
         T::add_scaled(level, potentials, row, value);

@@ -15,6 +15,7 @@ pub use dense::Dense;
 pub use max_pool::MaxPool;
 pub(crate) use max_pool::PoolState;
 
+use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::signal::SpikeList;
@@ -136,6 +137,15 @@ impl<T: Real> Projection<T> {
         Ok(Self { source, pool, synapse, fan_out })
     }
 
+    /// Changes the weights; one-to-one synapses have none.
+    pub(crate) fn disturb(&mut self, disturbance: WeightDisturbance, population: usize, index: usize) {
+        match &mut self.synapse {
+            Synapse::Dense(dense) => disturbance.apply(dense.weights_mut(), population, index),
+            Synapse::Conv2d(conv) => disturbance.apply(conv.weights_mut(), population, index),
+            Synapse::Identity(_) => {}
+        }
+    }
+
     /// Index of the presynaptic population.
     pub fn source(&self) -> usize {
         self.source
@@ -174,7 +184,7 @@ impl<T: Real> Projection<T> {
             return self.distinct(spikes);
         };
         pool.pool_spikes(spikes, &mut scratch.values);
-        let nonzero = |value| (value != T::ZERO).then_some(value);
+        let nonzero = |_, value| (value != T::ZERO).then_some(value);
         scratch.spikes.compress(pool.geometry().output, &scratch.values, nonzero);
         self.synapse.gather(level, &scratch.spikes, potentials);
         (spikes.len() + scratch.spikes.len() * self.synapse.targets_per_pixel()) as u64

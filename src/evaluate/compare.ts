@@ -1,0 +1,144 @@
+/** All codes on one network, side by side. */
+
+import type { Calibration } from '../codes/calibration.js';
+import { type CodeName, codeNamed, codes } from '../codes/index.js';
+import { type ConvertOptions, convert } from '../convert/convert.js';
+import { ConvertError, type Problem } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import type { SpikingNetwork } from '../simulate/spiking-network.js';
+import { type EvaluateOptions, type Evaluation, evaluate, type LabelledBatch } from './evaluate.js';
+import { type Timing, timing } from './latency.js';
+
+type WithoutCalibration<T> = T extends unknown ? Omit<T, 'calibration'> : never;
+
+/** A code and options of its own, as {@link convert} takes them; what is absent has the code's default. */
+export type CodeSettings = WithoutCalibration<ConvertOptions>;
+
+/** Options of {@link compare}. */
+export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress'> {
+  /** Statistics of the graph's activations, from `calibrate`; most codes need them. */
+  readonly calibration?: Calibration;
+  /** The codes to compare; a code may be among them more than once. All, with their defaults, if absent. */
+  readonly codes?: readonly CodeSettings[];
+  /** Called after each batch with the code that runs and the number of images that it has done. */
+  readonly onProgress?: (settings: CodeSettings, images: number) => void;
+}
+
+/** One code of a {@link Comparison}. */
+export interface CodeReport extends Evaluation {
+  /** All options that the network was converted with. */
+  readonly options: object;
+  /** Latency and time between images; absent if nothing spikes. */
+  readonly timing?: Timing;
+  /** Whether times are in units of activations; otherwise they are steps. */
+  readonly continuous: boolean;
+  /** Neurons that stand for one activation function of one value: 1, but for circuits of several neurons. */
+  readonly neuronsPerGate: number;
+  /** Spikes of these neurons: mean over values and images. */
+  readonly spikesPerGate: number;
+}
+
+/** A code that cannot express the network. */
+export interface RefusedCode {
+  readonly code: CodeName;
+  readonly problems: readonly Problem[];
+}
+
+/** What {@link compare} found. */
+export interface Comparison {
+  /** In the order of the codes asked for. */
+  readonly codes: readonly CodeReport[];
+  /** Codes that cannot express the network, each once. */
+  readonly refused: readonly RefusedCode[];
+}
+
+/**
+ * Converts a graph to several codes and evaluates each on the same images.
+ *
+ * All options are checked before anything runs. Networks are evaluated one after the other, so the memory needed is
+ * that of the largest.
+ *
+ * @param images called once for each code; gives the batches from the first on.
+ * @throws ConvertError with all options that are out of their domain, or if no code can express the network.
+ */
+export async function compare(
+  graph: Graph,
+  images: () => Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  const { calibration, codes: wanted = allCodes(), onProgress, ...evaluation } = options;
+  const { converted, refused } = await convertAll(graph, calibration, wanted);
+  const reports: CodeReport[] = [];
+  // Taken out of the list: what a network has packed is free again when the next one runs.
+  for (let next = converted.shift(); next; next = converted.shift()) {
+    const { settings, network } = next;
+    const report = await evaluate(network, images(), {
+      ...evaluation,
+      onProgress: (done) => onProgress?.(settings, done),
+    });
+    reports.push({ ...report, ...describe(network, report, settings) });
+  }
+  return { codes: reports, refused };
+}
+
+function allCodes(): CodeSettings[] {
+  return Object.keys(codes).map((code) => ({ code: code as CodeName }));
+}
+
+interface Converted {
+  readonly settings: CodeSettings;
+  readonly network: SpikingNetwork;
+}
+
+/** Converts to all codes that can express the graph; what is wrong with any options is thrown together. */
+async function convertAll(
+  graph: Graph,
+  calibration: Calibration | undefined,
+  wanted: readonly CodeSettings[],
+): Promise<{ converted: Converted[]; refused: RefusedCode[] }> {
+  const converted: Converted[] = [];
+  const refused: RefusedCode[] = [];
+  const invalid: Problem[] = [];
+  for (const settings of wanted) {
+    const { code } = settings;
+    try {
+      converted.push({ settings, network: await convert(graph, { ...settings, calibration }) });
+    } catch (error) {
+      if (!(error instanceof ConvertError)) throw error;
+      const { problems } = error;
+      if (error.code !== 'CODE_UNSUPPORTED') {
+        invalid.push(...problems.map((problem) => ({ ...problem, message: `${code}: ${problem.message}` })));
+      } else if (!refused.some((other) => other.code === code)) {
+        refused.push({ code, problems });
+      }
+    }
+  }
+  if (invalid.length > 0) throw new ConvertError('OPTION_INVALID', invalid);
+  if (converted.length === 0 && refused.length > 0) {
+    throw new ConvertError(
+      'CODE_UNSUPPORTED',
+      refused.flatMap(({ problems }) => problems),
+    );
+  }
+  return { converted, refused };
+}
+
+function describe(
+  network: SpikingNetwork,
+  { spikesPerNeuron }: Evaluation,
+  { code, ...own }: CodeSettings,
+): Omit<CodeReport, keyof Evaluation> {
+  const gates = network.layers.filter(({ role }) => role === 'activation');
+  const values = gates.reduce((sum, { shape: [height, width, channels] }) => sum + height * width * channels, 0);
+  const neurons = gates.reduce((sum, layer) => sum + layer.neurons, 0);
+  const neuronsPerGate = values === 0 ? 0 : neurons / values;
+  const { defaults, continuous = false } = codeNamed(code);
+  const clock = timing(network.layers);
+  return {
+    options: { ...(defaults as object), ...own },
+    ...(clock && { timing: clock }),
+    continuous,
+    neuronsPerGate,
+    spikesPerGate: spikesPerNeuron * neuronsPerGate,
+  };
+}
