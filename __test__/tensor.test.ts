@@ -16,10 +16,10 @@ describe('toTensor', () => {
           const shape = axes.map(({ size }) => size);
           const stride = axes.map(({ step }) => step);
           const reach = axes.map(({ size, step }) => step * Math.max(0, size - 1));
-          const ends = [offset + Math.min(0, ...[reach.filter((n) => n < 0).reduce((a, b) => a + b, 0)])];
-          ends.push(offset + reach.filter((n) => n > 0).reduce((a, b) => a + b, 0));
-          fc.pre(ends[0] >= 0);
-          const data = new (wide ? Float64Array : Float32Array)(ends[1] + 1).map((_, i) => i / 7);
+          const lowest = reach.reduce((sum, n) => sum + Math.min(n, 0), offset);
+          const highest = reach.reduce((sum, n) => sum + Math.max(n, 0), offset);
+          fc.pre(lowest >= 0);
+          const data = new (wide ? Float64Array : Float32Array)(highest + 1).map((_, i) => i / 7);
           const view = ndarray(data, shape, stride, offset);
           const expected: number[] = [];
           const visit = (index: number[]): void => {

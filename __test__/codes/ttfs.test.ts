@@ -60,9 +60,13 @@ describe('the input range', () => {
   test('may be any that holds the images: kernels that overhang the border see zeros all the same', async () => {
     const graph = padded().relu().conv(2).build();
     await fc.assert(
-      fc.asyncProperty(fc.double({ min: -3, max: 0.5, noNaN: true }), fc.double({ min: 2.5, max: 9, noNaN: true }), async (p, q) => {
-        await expectExact({ graph, images }, await calibrated({ graph, images }, [p, q]));
-      }),
+      fc.asyncProperty(
+        fc.double({ min: -3, max: 0.5, noNaN: true }),
+        fc.double({ min: 2.5, max: 9, noNaN: true }),
+        async (p, q) => {
+          await expectExact({ graph, images }, await calibrated({ graph, images }, [p, q]));
+        },
+      ),
       { numRuns: 30 },
     );
   });

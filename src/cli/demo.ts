@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { calibrate } from '../convert/calibrate.js';
 import { convert } from '../convert/convert.js';
 import { openDataset } from '../data/dataset.js';
+import { FirstspikeError } from '../errors.js';
 import { evaluate } from '../evaluate/evaluate.js';
 import { readOnnx } from '../import/index.js';
 import { createProgress } from '../report/progress.js';
@@ -46,7 +47,10 @@ export function demoCommand({ print, remark, signal }: Context): Command {
 
       for await (const digit of test.batches({ size: 1, limit: 1, signal })) {
         const result = await network.run(digit, { record: { spikes: true }, signal });
-        await writeFile(output, drawSpikes(network, digit, result));
+        await writeFile(output, drawSpikes(network, digit, result)).catch((cause: Error) => {
+          const problem = { file: output, message: `cannot be written: ${cause.message}.`, remedy: 'Check the path.' };
+          throw new FirstspikeError('FILE_UNREADABLE', problem, { cause });
+        });
       }
       const note = { data: 'the training set', images: calibration.images };
       if (json) print(JSON.stringify({ ...report, calibration: note, raster: output }, null, 2));

@@ -11,6 +11,7 @@ import {
   addSimulationOptions,
   type CalibrationNote,
   type CodingOptions,
+  chosenImages,
   codedNetwork,
   codeOption,
   DATA_HELP,
@@ -48,8 +49,7 @@ export function evalCommand(context: Context): Command {
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'ttfs' };
       const fallback = { what: options.data, dataset, skip, limit };
       const { network, calibration } = await codedNetwork(loaded, chosen, fallback, context);
-      const count = Math.max(0, Math.min(limit ?? dataset.length, dataset.length - skip));
-      const progress = createProgress('evaluating', count);
+      const progress = createProgress('evaluating', chosenImages(dataset, options));
       try {
         const batches = dataset.batches({ size: Math.max(options.batch, 64), skip, limit, signal });
         const { engine, precision, threads, batch } = options;

@@ -14,18 +14,22 @@ import { createProgress } from '../report/progress.js';
 import { type Engine, loadNetwork, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Context } from './program.js';
 
-/** How a code is chosen and calibrated. */
-export interface CodingOptions {
-  readonly code?: string;
+/** What ranges are chosen from. */
+export interface CalibrationOptions {
   readonly calibrate?: string;
   readonly calibrateLimit: number;
   readonly preprocess?: string;
+  readonly threads: number;
+}
+
+/** How a code is chosen and calibrated. */
+export interface CodingOptions extends CalibrationOptions {
+  readonly code?: string;
   readonly steps?: number;
   readonly zeta?: number;
   readonly rounding?: string;
   readonly saturate?: boolean;
   readonly percentile?: Readonly<Record<string, number>>;
-  readonly threads: number;
 }
 
 /** Which images of DATA are used. */
@@ -74,19 +78,23 @@ function percentile(text: string, earlier: Readonly<Record<string, number>> = {}
   return { ...earlier, [at < 0 ? '' : text.slice(0, at)]: number(text.slice(at + 1)) };
 }
 
-/** Adds the options by which a code is chosen and calibrated. */
-export function addCodingOptions(command: Command, code: Option): Command {
+/** Adds the options of calibration. */
+export function addCalibrationOptions(command: Command): Command {
   return command
-    .addOption(code)
     .option('--calibrate <DATA>', 'data set whose activations set the ranges (training images, best)')
     .option('--calibrate-limit <N>', 'images of it to use', wholeNumber(1), 1000)
     .option('--preprocess <PREPROCESS>', 'how pixels become numbers (see below)')
+    .option('--threads <N>', 'threads; 0 means all', wholeNumber(0), 0);
+}
+
+/** Adds the options by which a code is chosen and calibrated. */
+export function addCodingOptions(command: Command, code: Option): Command {
+  return addCalibrationOptions(command.addOption(code))
     .option('--steps <N>', 'time steps of codes that have them', wholeNumber(1))
     .option('--zeta <X>', 'ttfs: windows are 1 + X times the largest calibrated activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
     .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
-    .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile)
-    .option('--threads <N>', 'threads; 0 means all', wholeNumber(0), 0);
+    .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile);
 }
 
 /** The option that names a code. */
@@ -133,8 +141,17 @@ async function isSavedNetwork(path: string): Promise<boolean> {
 }
 
 /** Opens DATA for images of a shape. */
-export function openData(spec: string, shape: Shape, { preprocess }: CodingOptions): Promise<Dataset> {
+export function openData(
+  spec: string,
+  shape: Shape,
+  { preprocess }: Pick<CalibrationOptions, 'preprocess'>,
+): Promise<Dataset> {
   return openDataset(spec, { preprocess, shape });
+}
+
+/** How many images of DATA are chosen. */
+export function chosenImages({ length }: Dataset, { skip, limit = length }: SelectionOptions): number {
+  return Math.max(0, Math.min(limit, length - skip));
 }
 
 /** What a network was calibrated on. */
@@ -148,25 +165,36 @@ export async function codedNetwork(
   { graph, network }: Loaded,
   options: CodingOptions,
   fallback: (CalibrationData & { readonly what: string }) | undefined,
-  { signal, remark }: Context,
+  context: Context,
 ): Promise<{ network: SpikingNetwork; calibration?: CalibrationNote }> {
   if (network && (options.code === undefined || options.code === network.code.name)) return { network };
   const name = options.code ?? 'ann';
   if (name === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}) };
-  const code = codeNamed(name);
   const own = codeOptions(name, options);
+  const calibrated = codeNamed(name).needsCalibration
+    ? await calibrateFor(graph, options, fallback, context)
+    : undefined;
+  const converted = await convert(graph, {
+    code: name,
+    ...own,
+    calibration: calibrated?.calibration,
+  } as ConvertOptions);
+  return { network: converted, ...(calibrated && { calibration: calibrated.note }) };
+}
+
+/** Statistics of the images that --calibrate names, or else of those of a fallback; nothing if there is none. */
+export async function calibrateFor(
+  graph: Graph,
+  options: CalibrationOptions,
+  fallback: (CalibrationData & { readonly what: string }) | undefined,
+  { signal, remark }: Context,
+): Promise<{ calibration: Calibration; note: CalibrationNote } | undefined> {
   let data: CalibrationData | undefined = fallback;
   if (options.calibrate) data = { dataset: await openData(options.calibrate, inputShape(graph), options), skip: 0 };
-  else if (fallback && code.needsCalibration) {
-    remark(`Calibrating on ${fallback.what} itself; --calibrate names other data.`);
-  }
-  let calibration: Calibration | undefined;
-  if (code.needsCalibration && data) calibration = await calibrateOn(graph, data, options, signal);
-  const converted = await convert(graph, { code: name, ...own, calibration } as ConvertOptions);
-  return {
-    network: converted,
-    ...(calibration && data && { calibration: { data: data.dataset.source, images: calibration.images } }),
-  };
+  else if (fallback) remark(`Calibrating on ${fallback.what} itself; --calibrate names other data.`);
+  if (!data) return undefined;
+  const calibration = await calibrateOn(graph, data, options, signal);
+  return { calibration, note: { data: data.dataset.source, images: calibration.images } };
 }
 
 /** Shape of one image of a graph. */
@@ -184,7 +212,7 @@ export interface CalibrationData {
 async function calibrateOn(
   graph: Graph,
   { dataset, skip, limit }: CalibrationData,
-  { calibrateLimit, threads }: CodingOptions,
+  { calibrateLimit, threads }: CalibrationOptions,
   signal: AbortSignal,
 ): Promise<Calibration> {
   const most = Math.min(calibrateLimit, limit ?? calibrateLimit, dataset.length - skip);
