@@ -9,8 +9,38 @@ use crate::vector::neon::{NeonF32, NeonF64};
 #[cfg(target_arch = "x86_64")]
 use crate::vector::x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 
+/// Spikes `from..to` of a list, that meet consecutive rows of weights and add to the same targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Where the targets begin.
+    pub target: usize,
+    /// Row of weights of a spike whose key is `base`.
+    pub row: usize,
+    /// Key that meets the first row.
+    pub base: u32,
+    /// First spike.
+    pub from: usize,
+    /// Past the last spike.
+    pub to: usize,
+}
+
 /// A precision: `f32` or `f64`.
 pub trait Element: Copy {
+    /// For every run: the `width` targets from `run.target` on get `values[s] * row` for each of its spikes `s`, where
+    /// the row is the `width` weights from `(run.row + keys[s] - run.base) * width` on.
+    ///
+    /// # Panics
+    /// If a run's targets or spikes do not exist, or `values` is shorter than `keys`.
+    fn accumulate_runs(
+        level: Level,
+        targets: &mut [Self],
+        width: usize,
+        weights: &[Self],
+        keys: &[u32],
+        values: &[Self],
+        runs: &[Run],
+    );
+
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
     /// `(keys[s] - base) * stride` on.
     ///
@@ -209,6 +239,27 @@ unsafe fn accumulate<V: Vector, R: Rows>(
 }
 
 /// # Safety
+/// The instruction set of `V` must be available; every run's targets and spikes must exist, `values` must be as long as
+/// `keys`, and `weights` must have `rows` rows of `width` floats.
+#[inline(always)]
+unsafe fn accumulate_runs<V: Vector>(
+    targets: &mut [V::Scalar],
+    width: usize,
+    (weights, rows): (*const V::Scalar, usize),
+    keys: &[u32],
+    values: *const V::Scalar,
+    runs: &[Run],
+) {
+    for run in runs {
+        let first = run.row.min(rows - 1);
+        let spikes = SpikeRows { keys: &keys[run.from..run.to], base: run.base, last: rows - 1 - first };
+        let acc = &mut targets[run.target..run.target + width];
+        // SAFETY: rows are clamped to those there are; the rest is the caller's word.
+        unsafe { accumulate::<V, _>(acc, weights.add(first * width), width, spikes, values.add(run.from)) }
+    }
+}
+
+/// # Safety
 /// The instruction set of `V` must be available; `row` must be valid for `acc.len()` floats.
 #[inline(always)]
 unsafe fn add_scaled<V: Vector>(acc: &mut [V::Scalar], row: *const V::Scalar, x: V::Scalar) {
@@ -257,6 +308,21 @@ macro_rules! compile {
     ($module:ident, $vector:ty, $scalar:ty $(, $feature:literal)?) => {
         mod $module {
             use super::*;
+
+            /// # Safety
+            /// As for [`super::accumulate_runs`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn accumulate_runs(
+                targets: &mut [$scalar],
+                width: usize,
+                weights: (*const $scalar, usize),
+                keys: &[u32],
+                values: *const $scalar,
+                runs: &[Run],
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { super::accumulate_runs::<$vector>(targets, width, weights, keys, values, runs) }
+            }
 
             /// # Safety
             /// As for [`super::accumulate`].
@@ -342,6 +408,26 @@ macro_rules! dispatch {
 macro_rules! element {
     ($scalar:ty, $levels:tt) => {
         impl Element for $scalar {
+            #[inline]
+            fn accumulate_runs(
+                level: Level,
+                targets: &mut [Self],
+                width: usize,
+                weights: &[Self],
+                keys: &[u32],
+                values: &[Self],
+                runs: &[Run],
+            ) {
+                assert!(values.len() >= keys.len(), "every spike has a value");
+                if width == 0 || runs.is_empty() {
+                    return;
+                }
+                let rows = weights.len() / width;
+                assert!(rows > 0, "the targets fit a row of weights");
+                let weights = (weights.as_ptr(), rows);
+                element!(@ level, $levels, accumulate_runs(targets, width, weights, keys, values.as_ptr(), runs));
+            }
+
             #[inline]
             fn accumulate_spikes(
                 level: Level,

@@ -14,5 +14,5 @@ mod kernels;
 mod level;
 mod vector;
 
-pub use kernels::Element;
+pub use kernels::{Element, Run};
 pub use level::Level;

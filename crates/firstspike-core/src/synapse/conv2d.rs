@@ -4,7 +4,7 @@ use crate::real::Real;
 use crate::shape::Geometry;
 use crate::signal::SpikeList;
 use crate::weights::RawWeights;
-use firstspike_simd::Level;
+use firstspike_simd::{Level, Run};
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -107,18 +107,53 @@ impl<T: Real> Conv2d<T> {
     }
 
     pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
+        if self.groups == 1 {
+            self.gather_runs(level, spikes, potentials);
+        } else {
+            self.gather_groups(level, spikes, potentials);
+        }
+    }
+
+    /// Without groups: the runs of a row of outputs are found first, then accumulated in one go.
+    fn gather_runs(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
+        let (input, output, kernel) = (self.geometry.input, self.geometry.output, self.geometry.kernel);
+        let (keys, values) = (&spikes.keys, &spikes.values);
+        let contiguous = self.geometry.dilation[1] == 1;
+        let columns: Vec<_> = (0..output.width).map(|ox| self.geometry.taps(1, ox)).collect();
+        let mut runs = Vec::with_capacity(output.width * kernel[0]);
+        for (oy, row) in potentials.chunks_exact_mut(output.width * output.channels).enumerate() {
+            let rows = self.geometry.taps(0, oy);
+            runs.clear();
+            for (ox, taps) in columns.iter().enumerate() {
+                let target = ox * output.channels;
+                for k in 0..rows.count {
+                    let line = (rows.start + k * self.geometry.dilation[0]) * input.width;
+                    let tap = (rows.first + k) * kernel[1] + taps.first;
+                    let mut run = |tap: usize, pixel: usize, pixels: usize| {
+                        let (from, to) = (spikes.starts[pixel] as usize, spikes.starts[pixel + pixels] as usize);
+                        if from < to {
+                            let base = (pixel * input.channels) as u32;
+                            runs.push(Run { target, row: tap * input.channels, base, from, to });
+                        }
+                    };
+                    if contiguous {
+                        run(tap, line + taps.start, taps.count);
+                    } else {
+                        for j in 0..taps.count {
+                            run(tap + j, line + taps.start + j * self.geometry.dilation[1], 1);
+                        }
+                    }
+                }
+            }
+            T::accumulate_runs(level, row, output.channels, &self.weights, keys, values, &runs);
+        }
+    }
+
+    fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
         let channels = self.geometry.input.channels;
         let (group_in, group_out) = (self.inputs_per_group(), self.outputs_per_group());
         let tap_stride = self.tap_stride();
         self.each_run(potentials, |acc, tap, pixel, pixels| {
-            if self.groups == 1 {
-                let (keys, values) = spikes.pixels(pixel, pixel + pixels);
-                if !keys.is_empty() {
-                    let base = (pixel * channels) as u32;
-                    T::accumulate_spikes(level, acc, &self.weights[tap * tap_stride..], group_out, keys, base, values);
-                }
-                return;
-            }
             for j in 0..pixels {
                 let (keys, values) = spikes.pixels(pixel + j, pixel + j + 1);
                 let base = ((pixel + j) * channels) as u32;
