@@ -36,6 +36,23 @@ export function spikeDifference(network: SpikingNetwork, a: RunResult, b: RunRes
   );
 }
 
+/** Share of the spikes of one run, or the other, that the other does not have: neuron, time and image. */
+export function trainDifference(a: RunResult, b: RunResult): number {
+  const [one, other] = [a, b].map(({ spikes = [] }) => {
+    const found = new Set<string>();
+    for (const { name, offsets, neurons, times } of spikes) {
+      for (let image = 0; image + 1 < offsets.length; image++) {
+        for (let i = offsets[image]; i < offsets[image + 1]; i++)
+          found.add(`${name} ${image} ${neurons[i]} ${times[i]}`);
+      }
+    }
+    return found;
+  });
+  expect(one.size).toBeGreaterThan(0);
+  const missing = [...one].filter((spike) => !other.has(spike)).length;
+  return (missing + other.size - (one.size - missing)) / Math.max(one.size, other.size);
+}
+
 /** Time of each neuron of a layer that spikes, over all images. */
 function timesOf({ spikes = [] }: RunResult, name: string): Map<string, number> {
   const layer = spikes.find((candidate) => candidate.name === name);

@@ -4,8 +4,8 @@ import { Command } from 'commander';
 import { formatCount } from '../report/format.js';
 import { formatTable } from '../report/table.js';
 import type { Layer } from '../simulate/spiking-network.js';
+import type { Context } from './context.js';
 import { addCodingOptions, type CodingOptions, codedNetwork, codeOption, DATA_HELP, loadFile } from './options.js';
-import type { Context } from './program.js';
 
 interface ConvertCommandOptions extends CodingOptions {
   readonly output: string;

@@ -14,9 +14,9 @@ import { createProgress } from '../report/progress.js';
 import { rasterSvg } from '../report/raster.js';
 import type { RunResult, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
+import type { Context } from './context.js';
 import { formatEvaluation } from './eval.js';
 import { inputShape } from './options.js';
-import type { Context } from './program.js';
 
 /** The network and the digits that come with the package. */
 const FOLDER = fileURLToPath(new URL('../../demo/', import.meta.url));
@@ -40,11 +40,6 @@ export function demoCommand({ print, remark, signal }: Context): Command {
       );
       const calibration = await calibrate(graph, training.batches({ size: 100, signal }), { signal });
       const network = await convert(graph, { code: 'ttfs', calibration });
-      const progress = createProgress('running', test.length);
-      const onProgress = (done: number) => progress.update(done);
-      const report = await evaluate(network, test.batches({ size: 500, signal }), { signal, onProgress });
-      progress.stop();
-
       for await (const digit of test.batches({ size: 1, limit: 1, signal })) {
         const result = await network.run(digit, { record: { spikes: true }, signal });
         await writeFile(output, drawSpikes(network, digit, result)).catch((cause: Error) => {
@@ -52,6 +47,11 @@ export function demoCommand({ print, remark, signal }: Context): Command {
           throw new FirstspikeError('FILE_UNREADABLE', problem, { cause });
         });
       }
+      const progress = createProgress('running', test.length);
+      const onProgress = (done: number) => progress.update(done);
+      const report = await evaluate(network, test.batches({ size: 500, signal }), { signal, onProgress });
+      progress.stop();
+
       const note = { data: 'the training set', images: calibration.images };
       if (json) print(JSON.stringify({ ...report, calibration: note, raster: output }, null, 2));
       else print(`${formatEvaluation(report, note)}\n\nThe spikes of the first digit are drawn in ${output}.`);

@@ -5,6 +5,7 @@ import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { formatCount, formatPercent } from '../report/format.js';
 import { createProgress } from '../report/progress.js';
 import { formatTable } from '../report/table.js';
+import type { Context } from './context.js';
 import {
   addCodingOptions,
   addSelectionOptions,
@@ -22,7 +23,6 @@ import {
   type SimulationOptions,
   wholeNumber,
 } from './options.js';
-import type { Context } from './program.js';
 
 interface EvalCommandOptions extends CodingOptions, SelectionOptions, SimulationOptions {
   readonly data: string;

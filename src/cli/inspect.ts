@@ -6,8 +6,8 @@ import { lower } from '../codes/lower.js';
 import { describeGraph } from '../graph/describe.js';
 import { formatCount } from '../report/format.js';
 import { formatTable } from '../report/table.js';
+import type { Context } from './context.js';
 import { inputShape, loadFile } from './options.js';
-import type { Context } from './program.js';
 
 export function inspectCommand({ print }: Context): Command {
   return new Command('inspect')

@@ -12,7 +12,7 @@ import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
 import { readOnnx } from '../import/index.js';
 import { createProgress } from '../report/progress.js';
 import { type Engine, loadNetwork, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
-import type { Context } from './program.js';
+import type { Context } from './context.js';
 
 /** What ranges are chosen from. */
 export interface CalibrationOptions {
@@ -160,26 +160,31 @@ export interface CalibrationNote {
   readonly images: number;
 }
 
+/** A network that a command runs. */
+export interface Coded {
+  readonly network: SpikingNetwork;
+  /** What it was calibrated on, if it was. */
+  readonly calibration?: CalibrationNote;
+  /** The same with other options of its code; absent if it was saved. */
+  readonly vary?: (options: object) => Promise<SpikingNetwork>;
+}
+
 /** The network that a command runs: the one that was saved, or the model in a code, calibrated if the code needs it. */
 export async function codedNetwork(
   { graph, network }: Loaded,
   options: CodingOptions,
   fallback: (CalibrationData & { readonly what: string }) | undefined,
   context: Context,
-): Promise<{ network: SpikingNetwork; calibration?: CalibrationNote }> {
+): Promise<Coded> {
   if (network && (options.code === undefined || options.code === network.code.name)) return { network };
-  const name = options.code ?? 'ann';
-  if (name === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}) };
-  const own = codeOptions(name, options);
-  const calibrated = codeNamed(name).needsCalibration
+  const code = options.code ?? 'ann';
+  if (code === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}) };
+  const own = codeOptions(code, options);
+  const { calibration, note } = codeNamed(code).needsCalibration
     ? await calibrateFor(graph, options, fallback, context)
-    : undefined;
-  const converted = await convert(graph, {
-    code: name,
-    ...own,
-    calibration: calibrated?.calibration,
-  } as ConvertOptions);
-  return { network: converted, ...(calibrated && { calibration: calibrated.note }) };
+    : {};
+  const vary = (others: object) => convert(graph, { ...own, ...others, code, calibration } as ConvertOptions);
+  return { network: await vary({}), calibration: note, vary };
 }
 
 /** Statistics of the images that --calibrate names, or else of those of a fallback; nothing if there is none. */
@@ -188,11 +193,11 @@ export async function calibrateFor(
   options: CalibrationOptions,
   fallback: (CalibrationData & { readonly what: string }) | undefined,
   { signal, remark }: Context,
-): Promise<{ calibration: Calibration; note: CalibrationNote } | undefined> {
+): Promise<{ calibration?: Calibration; note?: CalibrationNote }> {
   let data: CalibrationData | undefined = fallback;
   if (options.calibrate) data = { dataset: await openData(options.calibrate, inputShape(graph), options), skip: 0 };
   else if (fallback) remark(`Calibrating on ${fallback.what} itself; --calibrate names other data.`);
-  if (!data) return undefined;
+  if (!data) return {};
   const calibration = await calibrateOn(graph, data, options, signal);
   return { calibration, note: { data: data.dataset.source, images: calibration.images } };
 }
@@ -215,7 +220,7 @@ async function calibrateOn(
   { calibrateLimit, threads }: CalibrationOptions,
   signal: AbortSignal,
 ): Promise<Calibration> {
-  const most = Math.min(calibrateLimit, limit ?? calibrateLimit, dataset.length - skip);
+  const most = Math.min(calibrateLimit, chosenImages(dataset, { skip, limit }));
   const progress = createProgress('calibrating', most);
   try {
     const images = dataset.batches({ size: 64, skip, limit: most, signal });

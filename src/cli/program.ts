@@ -3,24 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FirstspikeError } from '../errors.js';
+import { compareCommand } from './compare.js';
+import type { Context } from './context.js';
 import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
 import { evalCommand } from './eval.js';
 import { inspectCommand } from './inspect.js';
 import { runCommand } from './run.js';
+import { sweepCommand } from './sweep.js';
 
 /** Exit codes: done, failed, wrong usage. */
 const [DONE, FAILED, USAGE] = [0, 1, 2];
-
-/** What a command works with. */
-export interface Context {
-  /** Aborts when the user interrupts the program. */
-  readonly signal: AbortSignal;
-  /** For results. */
-  readonly print: (text: string) => void;
-  /** For remarks, which are no part of the result. */
-  readonly remark: (text: string) => void;
-}
 
 /** The program; `run` gives the exit code and never throws. */
 export function createProgram(): { run: (args: readonly string[]) => Promise<number> } {
@@ -35,7 +28,15 @@ export function createProgram(): { run: (args: readonly string[]) => Promise<num
     .description('Trained image classifiers as spiking networks: convert, simulate spike by spike, compare.')
     .version(version)
     .showHelpAfterError('(--help shows what there is)');
-  for (const command of [demoCommand, inspectCommand, runCommand, convertCommand, evalCommand]) {
+  for (const command of [
+    demoCommand,
+    inspectCommand,
+    runCommand,
+    convertCommand,
+    evalCommand,
+    compareCommand,
+    sweepCommand,
+  ]) {
     program.addCommand(command(context));
   }
   let complaint = '';

@@ -5,6 +5,7 @@ import { openDataset } from '../data/dataset.js';
 import { readNpy, writeNpy } from '../data/npy.js';
 import { elements } from '../graph/graph.js';
 import { formatTable } from '../report/table.js';
+import type { Context } from './context.js';
 import {
   addCodingOptions,
   addSimulationOptions,
@@ -16,7 +17,6 @@ import {
   loadFile,
   type SimulationOptions,
 } from './options.js';
-import type { Context } from './program.js';
 
 interface RunCommandOptions extends CodingOptions, SimulationOptions {
   readonly input: string;

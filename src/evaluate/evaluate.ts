@@ -9,6 +9,7 @@ import type { Disturbance } from '../simulate/disturbance.js';
 import { asImages, type Images } from '../simulate/images.js';
 import type { Engine, LayerDifference, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
+import { energyRatio } from './energy.js';
 import { measureThroughput } from './throughput.js';
 
 /** Images of a data set with the labels that they should get. */
@@ -86,6 +87,8 @@ export interface Evaluation {
   readonly memoryWrites: number;
   /** Multiply-adds of the original network. */
   readonly macs: number;
+  /** Energy of an event-driven machine over that of the original network, by a model: see {@link energyRatio}. */
+  readonly energyRatio: number;
   /** Spikes outside of their windows. */
   readonly saturated: number;
   /** Of the simulation alone, warm; absent if it was not measured. */
@@ -168,6 +171,7 @@ export async function evaluate(
   const share = (count: number) => count / scores.labelled;
   const { throughputSeconds: seconds = 2, batch = 128 } = options;
   const throughput = { engine, precision, threads, batch, seconds, signal };
+  const { macs } = describeGraph(network.graph);
   const imagesPerSecond = seconds > 0 ? await measureThroughput(network, held, throughput) : undefined;
   return {
     code: network.code.name,
@@ -187,7 +191,8 @@ export async function evaluate(
     operations: total(counters, 'operations'),
     memoryReads: total(counters, 'memoryReads'),
     memoryWrites: total(counters, 'memoryWrites'),
-    macs: describeGraph(network.graph).macs * counters.images,
+    macs: macs * counters.images,
+    energyRatio: energyRatio(counters, network.layers, macs),
     saturated: total(counters, 'saturated'),
     ...(imagesPerSecond !== undefined && { imagesPerSecond }),
     layers: counters.layers.map(({ name, role, neurons, spikes, saturated, synapticEvents }, i) => {

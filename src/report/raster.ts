@@ -3,6 +3,7 @@
 import { DataError } from '../errors.js';
 import { formatCount } from './format.js';
 import { encodeGreyPng } from './png.js';
+import { escapeXml, FAINT, FONT, fixed, INK, shorten } from './svg.js';
 
 /** Spikes of one layer. */
 export interface RasterLayer {
@@ -37,8 +38,6 @@ const PLOT = { left: 216, right: WIDTH - MARGIN };
 const HEADER = 96;
 const GAP = 6;
 const PICTURE = 56;
-const INK = '#1f2937';
-const FAINT = '#6b7280';
 
 /**
  * Draws a raster as a self-contained SVG file: time runs from left to right through the layers' windows, all drawn
@@ -66,7 +65,7 @@ export function rasterSvg(data: RasterData): string {
   const height = bottom + 58 + notes.length * 16;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ` +
-      `role="img" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif">`,
+      `role="img" font-family="${FONT}">`,
     `<title>${escapeXml(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" rx="8" fill="#ffffff"/>`,
     `<text x="${MARGIN}" y="44" font-size="19" font-weight="600" fill="${INK}">${escapeXml(shorten(title, 78))}</text>`,
@@ -245,19 +244,4 @@ function digitsToTell(windows: readonly Window[]): number {
 
 function grouped(count: number): string {
   return count.toLocaleString('en-US');
-}
-
-function fixed(value: number): string {
-  return String(Number(value.toFixed(1)));
-}
-
-function shorten(text: string, most: number): string {
-  const letters = [...text];
-  return letters.length <= most ? text : `${letters.slice(0, most - 1).join('')}…`;
-}
-
-/** Text for XML, without the characters that XML does not know at all. */
-function escapeXml(text: string): string {
-  const marks: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, '\ufffd').replace(/[&<>"]/g, (mark) => marks[mark]);
 }

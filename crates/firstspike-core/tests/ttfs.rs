@@ -152,6 +152,20 @@ fn a_relay_of_signed_values_spikes_for_both_signs() {
     }
 }
 
+#[test]
+fn neurons_have_the_bias_of_their_pixels_class() {
+    let shape = Shape::new(1, 3, 2);
+    let same = |source| vec![Projection::new(source, None, Synapse::Identity(shape)).unwrap()];
+    let bias = Bias { values: vec![0.25, 0.5, 1.0, 0.0], classes: vec![0, 1, 0] };
+    let populations = vec![
+        input(shape, Some(plain())),
+        population("ttfs", shape, Stage::Neurons { projections: same(0), bias, neuron: Neuron::Ttfs(ttfs(2.0)) }),
+        neurons("readout", shape, same(1), &[0.0; 2], Neuron::Analog(READOUT)),
+    ];
+    let outcome = run(Network::new(populations, Level::best()).unwrap(), &[0.0; 6]);
+    assert_eq!(spikes(&outcome, 1), [(0, 1.75), (1, 1.5), (2, 1.0), (4, 1.75), (5, 1.5)]);
+}
+
 /// Pools two rows of two pixels, column by column. Of the two channels the second takes the minimum.
 fn pooled(pixels: [[f64; 2]; 4], signed: bool) -> Outcome<f64> {
     let from = Shape::new(2, 2, 2);
@@ -196,8 +210,13 @@ fn pooling_of_signed_values_knows_that_silence_is_zero() {
 
 #[test]
 fn concatenated_spikes_are_delayed_so_that_their_windows_end_together() {
-    let hidden =
-        neurons("hidden", vector(1), vec![dense(0, vector(2), 1, &[1.0, 1.0])], &[0.0], Neuron::Ttfs(ttfs(4.0)));
+    let hidden = neurons(
+        "hidden",
+        vector(1),
+        vec![dense(0, vector(2), 1, &[-1.0, -1.0])],
+        &[0.0],
+        Neuron::Ttfs(Ttfs { signed: true, ..ttfs(4.0) }),
+    );
     let readout = dense(2, vector(3), 1, &[1.0, 10.0, 100.0]);
     let populations = vec![
         input(vector(2), Some(plain())),
@@ -208,7 +227,7 @@ fn concatenated_spikes_are_delayed_so_that_their_windows_end_together() {
     let outcome = run(Network::new(populations, Level::best()).unwrap(), &[0.25, 1.0]);
     assert_eq!(spikes(&outcome, 0), [(0, 0.75), (1, 0.0)]);
     assert_eq!(spikes(&outcome, 2), [(0, 2.75), (1, 3.75), (2, 3.0)]);
-    assert_eq!(outcome.outputs, [1.25 + 2.5 + 100.0]);
+    assert_eq!(outcome.outputs, [-1.25 + 2.5 + 100.0]);
 }
 
 proptest! {
