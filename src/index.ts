@@ -18,17 +18,43 @@ export { type Batch, type BatchOptions, type Dataset, type DatasetOptions, openD
 export { type NpyArray, type NpyData, readNpy, writeNpy } from './data/npy.js';
 export { ConvertError, DataError, type ErrorCode, FirstspikeError, ImportError, type Problem } from './errors.js';
 export {
+  type CodeReport,
+  type CodeSettings,
+  type CompareOptions,
+  type Comparison,
+  compare,
+  type RefusedCode,
+} from './evaluate/compare.js';
+export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
   type LabelledBatch,
   type LayerReport,
 } from './evaluate/evaluate.js';
+export type { Timing } from './evaluate/latency.js';
+export {
+  KNOBS,
+  type Knob,
+  type Spread,
+  type Sweep,
+  type SweepOptions,
+  type SweepPoint,
+  sweep,
+} from './evaluate/sweep.js';
 export type { Constant, DataType } from './graph/constant.js';
 export { describeGraph, type GraphDescription, type NodeDescription } from './graph/describe.js';
 export type * from './graph/graph.js';
 export { type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
+export {
+  type CurveColumn,
+  type CurveData,
+  type CurvePlot,
+  type CurvePoint,
+  type CurveSeries,
+  curveSvg,
+} from './report/curve.js';
 export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js';
 export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
 export type { Disturbance } from './simulate/disturbance.js';

@@ -1,7 +1,7 @@
 /** Comparison of runs, spike by spike and number by number. */
 
 import { expect } from 'vitest';
-import type { RunResult, SpikingNetwork } from '../../src/simulate/spiking-network.js';
+import type { LayerSpikes, RunResult, SpikingNetwork } from '../../src/simulate/spiking-network.js';
 
 /** Largest |a - b|. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -15,53 +15,62 @@ export function largest(values: ArrayLike<number>): number {
 }
 
 /**
- * Largest difference between the spike times of two runs of networks whose neurons spike once at most, in widths of
+ * Largest difference between the spike times of two runs of a network whose neurons spike once at most, in widths of
  * the layer's window. A neuron that is silent in one of the runs counts as if it spiked at the window's end there:
  * both stand for zero, and rounding decides which it is.
  */
 export function spikeDifference(network: SpikingNetwork, a: RunResult, b: RunResult): number {
-  const names = a.spikes?.map(({ name }) => name);
-  expect(names?.length).toBeGreaterThan(0);
-  expect(b.spikes?.map(({ name }) => name)).toEqual(names);
-  const layers = network.layers.filter(({ window }) => window);
-  return Math.max(
-    ...layers.map(({ name, window: { width } = { width: 0 } }) => {
-      const [one, other] = [a, b].map((run) => timesOf(run, name));
-      const absent = [...other.keys()].filter((neuron) => !one.has(neuron));
-      for (const neuron of absent) one.set(neuron, width);
-      return [...one].reduce((most, [neuron, time]) => {
-        return Math.max(most, Math.abs(time - (other.get(neuron) ?? width)) / width);
-      }, 0);
-    }),
-  );
-}
-
-/** Share of the spikes of one run, or the other, that the other does not have: neuron, time and image. */
-export function trainDifference(a: RunResult, b: RunResult): number {
-  const [one, other] = [a, b].map(({ spikes = [] }) => {
-    const found = new Set<string>();
-    for (const { name, offsets, neurons, times } of spikes) {
-      for (let image = 0; image + 1 < offsets.length; image++) {
-        for (let i = offsets[image]; i < offsets[image + 1]; i++)
-          found.add(`${name} ${image} ${neurons[i]} ${times[i]}`);
-      }
-    }
-    return found;
-  });
-  expect(one.size).toBeGreaterThan(0);
-  const missing = [...one].filter((spike) => !other.has(spike)).length;
-  return (missing + other.size - (one.size - missing)) / Math.max(one.size, other.size);
-}
-
-/** Time of each neuron of a layer that spikes, over all images. */
-function timesOf({ spikes = [] }: RunResult, name: string): Map<string, number> {
-  const layer = spikes.find((candidate) => candidate.name === name);
-  if (!layer) throw new Error(`no spikes of ${name} were recorded`);
-  const { offsets, neurons, times } = layer;
-  const found = new Map<string, number>();
-  for (let image = 0; image + 1 < offsets.length; image++) {
-    for (let i = offsets[image]; i < offsets[image + 1]; i++) found.set(`${image} ${neurons[i]}`, times[i]);
+  let most = 0;
+  for (const [one, other] of pairs(a, b)) {
+    const { width } = network.layers.find(({ name }) => name === one.name)?.window ?? { width: 0 };
+    forEachPair(one, other, false, (time = width, otherTime = width) => {
+      most = Math.max(most, Math.abs(time - otherTime) / width);
+    });
   }
-  expect(found.size, 'no neuron spikes twice for one image').toBe(neurons.length);
-  return found;
+  return most;
+}
+
+/** Share of spikes (image, neuron and time) that one of two runs has and the other has not. */
+export function trainDifference(a: RunResult, b: RunResult): number {
+  let [all, alone] = [0, 0];
+  for (const [one, other] of pairs(a, b)) {
+    forEachPair(one, other, true, (time, otherTime) => {
+      all++;
+      if (time === undefined || otherTime === undefined) alone++;
+    });
+  }
+  expect(all).toBeGreaterThan(0);
+  return alone / all;
+}
+
+/** The spikes of each layer in two runs. */
+function pairs(a: RunResult, b: RunResult): [LayerSpikes, LayerSpikes][] {
+  const [one, other] = [a.spikes ?? [], b.spikes ?? []];
+  expect(one.length).toBeGreaterThan(0);
+  expect(other.map(({ name }) => name)).toEqual(one.map(({ name }) => name));
+  return one.map((layer, i) => [layer, other[i]]);
+}
+
+/**
+ * Walks through the spikes of a layer in two runs, which are in the order of images, neurons and times. Spikes belong
+ * together if they are of one image and neuron (and time, if `timed`).
+ */
+function forEachPair(
+  a: LayerSpikes,
+  b: LayerSpikes,
+  timed: boolean,
+  visit: (time: number | undefined, other: number | undefined) => void,
+): void {
+  expect(b.offsets.length).toBe(a.offsets.length);
+  for (let image = 0; image + 1 < a.offsets.length; image++) {
+    let [i, j] = [a.offsets[image], b.offsets[image]];
+    const [endA, endB] = [a.offsets[image + 1], b.offsets[image + 1]];
+    while (i < endA || j < endB) {
+      const after =
+        i >= endA ? 1 : j >= endB ? -1 : a.neurons[i] - b.neurons[j] || (timed ? a.times[i] - b.times[j] : 0);
+      visit(after <= 0 ? a.times[i] : undefined, after >= 0 ? b.times[j] : undefined);
+      if (after <= 0) i++;
+      if (after >= 0) j++;
+    }
+  }
 }

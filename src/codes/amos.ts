@@ -9,7 +9,7 @@
 import type { Calibration } from './calibration.js';
 import type { Code, CodedTopology } from './code.js';
 import { bounds, buildGates, digits, fewSpike, gated } from './few-spike.js';
-import { percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
+import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import type { Topology } from './topology.js';
 
 /** Options of the code `amos`. */
@@ -55,7 +55,11 @@ function parametrise(topology: Topology, calibration: Calibration | undefined, o
   const { steps, rounding, ...range } = { ...amos.defaults, ...options } as Required<AmosOptions>;
   const populations = gated(topology);
   const names = populations.map(({ name }) => name);
-  refuse(amos.unsupported(topology), [...stepProblems(steps, 1, 24), ...percentileProblems(range, names)]);
+  refuse(amos.unsupported(topology), [
+    ...stepProblems(steps, 1, 24),
+    ...choiceProblems('rounding', rounding, ['nearest', 'down']),
+    ...percentileProblems(range, names),
+  ]);
   const circuits = populations.map(({ name }): [string, AmosCircuit] => {
     const [, largest] = rangeOf(calibration, name, range);
     const values = digits(steps, largest > 0 ? largest : 1);

@@ -10,7 +10,7 @@ import type { Problem } from '../errors.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
-import { percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
+import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import { neurons, type Population, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `fs`. */
@@ -78,7 +78,11 @@ function parametrise(
   const { steps, rounding, ...range } = { ...fewSpike.defaults, ...options } as Required<FewSpikeOptions>;
   const populations = gated(topology);
   const names = populations.map(({ name }) => name);
-  refuse(fewSpike.unsupported(topology), [...stepProblems(steps, 1, 24), ...percentileProblems(range, names)]);
+  refuse(fewSpike.unsupported(topology), [
+    ...stepProblems(steps, 1, 24),
+    ...choiceProblems('rounding', rounding, ['nearest', 'down']),
+    ...percentileProblems(range, names),
+  ]);
   const gates = populations.map(({ name }): [string, FewSpikeGate] => {
     const [, largest] = rangeOf(calibration, name, range);
     const values = digits(steps, largest > 0 ? largest : 1);

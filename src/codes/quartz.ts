@@ -12,7 +12,7 @@ import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
 import { foldSource, relayBehind, relayInput, scaleTargets, uniformMap } from './edit.js';
-import { percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
+import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import { neurons, type Projection, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `quartz`. */
@@ -83,6 +83,7 @@ function parametrise(
   const integrating = others.filter(({ stage }) => stage.kind === 'neurons').map(({ name }) => name);
   refuse(unsupported(topology), [
     ...stepProblems(steps, 2, 4096),
+    ...choiceProblems('readout', read, ['times', 'potentials']),
     ...percentileProblems(range, [input.name, ...integrating]),
   ]);
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;

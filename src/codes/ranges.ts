@@ -75,3 +75,9 @@ export function stepProblems(steps: number, least: number, most: number): Proble
   const message = `${steps} steps are not possible.`;
   return [{ message, remedy: `Choose a whole number from ${least} to ${most}.` }];
 }
+
+/** What is wrong with an option that has a few choices. */
+export function choiceProblems(option: string, value: string, choices: readonly string[]): Problem[] {
+  if (choices.includes(value)) return [];
+  return [{ message: `${option} cannot be "${value}".`, remedy: `Choose ${choices.join(' or ')}.` }];
+}

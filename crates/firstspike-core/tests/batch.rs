@@ -197,8 +197,8 @@ fn images_that_do_not_fit_or_are_not_finite_are_refused() {
         images[at] = x;
         images
     };
-    let short = good[1..].to_vec();
-    for images in [short, with(0, f32::NAN), with(13, f32::INFINITY), with(23, f32::NEG_INFINITY)] {
+    let (short, long) = (good[1..].to_vec(), [&good[..], &[0.0]].concat());
+    for images in [short, long, with(0, f32::NAN), with(13, f32::INFINITY), with(23, f32::NEG_INFINITY)] {
         let (cancel, progress) = (AtomicBool::new(false), AtomicUsize::new(0));
         let request = Request { count: 3, ..request(&images, &cancel, &progress) };
         let error = Runner::new(network(true)).run(&request).unwrap_err();
@@ -210,6 +210,7 @@ fn images_that_do_not_fit_or_are_not_finite_are_refused() {
         refused,
         [
             RunError::InputLength { count: 3, expected: 24, actual: 23 },
+            RunError::InputLength { count: 3, expected: 24, actual: 25 },
             RunError::NotFinite { image: 0, element: 0 },
             RunError::NotFinite { image: 1, element: 5 },
             RunError::NotFinite { image: 2, element: 7 },
