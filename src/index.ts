@@ -8,9 +8,13 @@
  * @packageDocumentation
  */
 
+export type { AmosOptions } from './codes/amos.js';
 export type { ActivationStatistics, Calibration, LayerStatistics } from './codes/calibration.js';
 export type { Role, Window } from './codes/code.js';
+export type { FewSpikeOptions } from './codes/few-spike.js';
 export type { CodeName, CodeOptions } from './codes/index.js';
+export type { QuartzOptions } from './codes/quartz.js';
+export type { RangeOptions } from './codes/ranges.js';
 export type { TtfsOptions } from './codes/ttfs.js';
 export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
 export { type ConvertOptions, convert } from './convert/convert.js';

@@ -94,7 +94,28 @@ function parametrise(
   });
   // The input's own extremes are its range: nothing of it is clipped.
   const inputScale = normalise ? magnitude(rangeOf(calibration, input.name, {})) : 1;
-  return { levels: steps, latch, readout: read, scales: Object.fromEntries([[input.name, inputScale], ...scales]) };
+  const shared = sharedScales(topology, new Map([[input.name, inputScale], ...scales]));
+  return { levels: steps, latch, readout: read, scales: shared };
+}
+
+/** Gives layers whose spikes are joined one scale, the largest of theirs: pooling and new addresses cannot rescale. */
+function sharedScales({ populations }: Topology, own: ReadonlyMap<string, number>): Record<string, number> {
+  const group = populations.map((_, index) => index);
+  populations.forEach(({ stage }, index) => {
+    if (stage.kind === 'neurons') return;
+    for (const source of sources(stage)) {
+      const joined = group[source];
+      group.forEach((id, i) => {
+        if (id === joined) group[i] = group[index];
+      });
+    }
+  });
+  const largest = new Map<number, number>();
+  populations.forEach(({ name }, index) => {
+    largest.set(group[index], Math.max(own.get(name) ?? 0, largest.get(group[index]) ?? 0));
+  });
+  const names = populations.flatMap(({ name }, index) => (own.has(name) ? [[name, largest.get(group[index])]] : []));
+  return Object.fromEntries(names);
 }
 
 function build(original: Topology, { levels, latch, readout: read, scales }: QuartzParameters): CodedTopology {

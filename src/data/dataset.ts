@@ -56,7 +56,7 @@ export interface Dataset {
 
 /** What the images are for. */
 export interface DatasetOptions {
-  /** A preset's name, JSON text or an object: see {@link parsePreprocess}. `unit` where absent, `raw` for .npy. */
+  /** A preset's name, JSON text or an object with the keys that `firstspike eval --help` lists. `unit` where absent, `raw` for .npy. */
   readonly preprocess?: string | object;
   /** The model's input shape without its batch axis, such as [3, 32, 32], [784, 1] or [32, 32, 3]. */
   readonly shape?: readonly number[];

@@ -145,7 +145,7 @@ export function encodeNpy(tensor: TensorLike): Uint8Array {
 }
 
 /**
- * Writes a tensor as a .npy file; as {@link encodeNpy}.
+ * Writes a tensor as a .npy file; as `encodeNpy`.
  *
  * @throws DataError `INPUT_INVALID`; `FILE_UNREADABLE` where the file cannot be written.
  */
