@@ -1,18 +1,16 @@
 /** All codes on one network, side by side. */
 
 import type { Calibration } from '../codes/calibration.js';
-import { type CodeName, codeNamed, codes } from '../codes/index.js';
-import { type ConvertOptions, convert } from '../convert/convert.js';
+import { type CodeName, type CodeOptions, codeNamed, codes } from '../codes/index.js';
+import { convert } from '../convert/convert.js';
 import { ConvertError, type Problem } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import { type EvaluateOptions, type Evaluation, evaluate, type LabelledBatch } from './evaluate.js';
 import { type Timing, timing } from './latency.js';
 
-type WithoutCalibration<T> = T extends unknown ? Omit<T, 'calibration'> : never;
-
 /** A code and options of its own, as {@link convert} takes them; what is absent has the code's default. */
-export type CodeSettings = WithoutCalibration<ConvertOptions>;
+export type CodeSettings = { [Name in CodeName]: { readonly code: Name } & CodeOptions[Name] }[CodeName];
 
 /** Options of {@link compare}. */
 export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress'> {
