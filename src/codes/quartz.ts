@@ -119,6 +119,7 @@ function sharedScales({ populations }: Topology, own: ReadonlyMap<string, number
 }
 
 function build(original: Topology, { levels, latch, readout: read, scales }: QuartzParameters): CodedTopology {
+  refuse([], stepProblems(levels, 2, 4096));
   const { topology, last } = expand(original);
   const scale: number[] = [];
   const windows: (Window | undefined)[] = [];

@@ -13,7 +13,7 @@ import { FirstspikeError } from '../errors.js';
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../graph/constant.js';
 import { elements, type Graph, type GraphNode, type Shape } from '../graph/graph.js';
 import { indexOfNonFinite } from '../graph/weights.js';
-import { isPossibleShape } from '../import/onnx/limits.js';
+import { checkGraph } from './sound.js';
 
 /** What a file holds of a network. */
 export interface StoredNetwork {
@@ -121,8 +121,9 @@ export async function readNetwork<T>(path: string, restore: (network: StoredNetw
   try {
     const nodes = (graph.nodes as unknown[]).map((node) => attach(node, tensors) as GraphNode);
     const shapes = new Map(graph.shapes as [string, Shape][]);
-    if (![...shapes.values()].every((shape) => isPossibleShape(shape, 1))) throw new Error('a shape is too large');
-    return restore({ graph: { ...graph, nodes, shapes }, code });
+    const restored: Graph = { ...graph, nodes, shapes };
+    checkGraph(restored);
+    return restore({ graph: restored, code });
   } catch (cause) {
     throw malformed('its parts contradict each other.', cause);
   }
