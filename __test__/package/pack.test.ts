@@ -30,7 +30,7 @@ function contents(tarball: string): string[] {
     .sort();
 }
 
-test('the main package holds the build and its papers, nothing else', () => {
+test('the main package holds the build, what the demo reads, and its papers, nothing else', () => {
   const [main] = readdirSync(packages).filter((name) => /^firstspike-\d/.test(name));
   const paths = contents(main ?? 'no main package');
   expect(paths.filter((path) => !path.startsWith('dist/'))).toEqual([
@@ -38,6 +38,10 @@ test('the main package holds the build and its papers, nothing else', () => {
     'LICENSE-APACHE',
     'LICENSE-MIT',
     'README.md',
+    'demo/digits-bn.onnx',
+    'demo/t10k-images-idx3-ubyte.gz',
+    'demo/t10k-labels-idx1-ubyte.gz',
+    'demo/train-first1000-images-idx3-ubyte.gz',
     'index.d.ts',
     'native.d.ts',
     'native.js',

@@ -10,10 +10,10 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { type CodeName, codes } from '../codes/index.js';
 import { FirstspikeError } from '../errors.js';
+import { checkGraph } from '../graph/check.js';
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../graph/constant.js';
 import { elements, type Graph, type GraphNode, type Shape } from '../graph/graph.js';
 import { indexOfNonFinite } from '../graph/weights.js';
-import { checkGraph } from './sound.js';
 
 /** What a file holds of a network. */
 export interface StoredNetwork {

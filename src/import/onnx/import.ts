@@ -3,8 +3,8 @@
 import { ImportError } from '../../errors.js';
 import type { Constant } from '../../graph/constant.js';
 import type { DroppedNode, Graph, GraphNode, Shape } from '../../graph/graph.js';
+import { MAX_NODES } from '../../graph/limits.js';
 import { readConstantNode } from './constants.js';
-import { MAX_NODES } from './limits.js';
 import type { NodeProto } from './messages.js';
 import { isDefaultDomain, type OnnxModel, operatorName, opsetOf } from './model.js';
 import { Names } from './names.js';

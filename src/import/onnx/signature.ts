@@ -1,7 +1,7 @@
 /** What a model reads and what it computes: one tensor each. */
 
 import type { Shape } from '../../graph/graph.js';
-import { isPossibleShape } from './limits.js';
+import { isPossibleShape } from '../../graph/limits.js';
 import type { GraphProto, ValueInfoProto } from './messages.js';
 import type { Tensor } from './operators/operator.js';
 import { invalid, Refusal, unsupported } from './problems.js';

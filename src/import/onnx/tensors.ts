@@ -2,8 +2,8 @@
 
 import { BYTES_PER_ELEMENT, type Constant, type DataType } from '../../graph/constant.js';
 import { elements } from '../../graph/graph.js';
+import { isPossibleShape } from '../../graph/limits.js';
 import { readExternalData } from './external-data.js';
-import { isPossibleShape } from './limits.js';
 import type { TensorProto } from './messages.js';
 import { invalid, Refusal, unsupported } from './problems.js';
 import { concat, varints } from './protobuf.js';

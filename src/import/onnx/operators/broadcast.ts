@@ -2,7 +2,7 @@
 
 import type { Affine } from '../../../graph/affine.js';
 import { elements, type Shape } from '../../../graph/graph.js';
-import { MAX_COEFFICIENTS } from '../limits.js';
+import { MAX_COEFFICIENTS } from '../../../graph/limits.js';
 import { invalid, unsupported } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 

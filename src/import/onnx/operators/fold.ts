@@ -2,8 +2,8 @@
 
 import { BYTES_PER_ELEMENT, type Constant } from '../../../graph/constant.js';
 import { elements, type Shape } from '../../../graph/graph.js';
+import { isPossibleShape } from '../../../graph/limits.js';
 import { transposedOrder } from '../../../graph/transpose.js';
-import { isPossibleShape } from '../limits.js';
 import { invalid } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 import { checkPermutation, normalizeAxis, resolveShape } from './shape.js';

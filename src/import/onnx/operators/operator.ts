@@ -2,9 +2,9 @@
 
 import type { Constant, DataType } from '../../../graph/constant.js';
 import { elements, type GraphNode, type Shape } from '../../../graph/graph.js';
+import { isPossibleShape } from '../../../graph/limits.js';
 import { indexOfNonFinite, readElements } from '../../../graph/weights.js';
 import { Attributes } from '../attributes.js';
-import { isPossibleShape } from '../limits.js';
 import type { NodeProto } from '../messages.js';
 import { invalid, unsupported } from '../problems.js';
 import { FLOAT_TYPES } from '../tensors.js';

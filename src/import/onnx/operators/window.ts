@@ -2,7 +2,7 @@
 
 import { extent } from '../../../graph/geometry.js';
 import type { Pads, Pair } from '../../../graph/graph.js';
-import { MAX_WINDOW } from '../limits.js';
+import { MAX_WINDOW } from '../../../graph/limits.js';
 import { invalid, type Refusal, unsupported } from '../problems.js';
 import type { OnnxNode } from './operator.js';
 

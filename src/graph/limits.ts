@@ -1,6 +1,6 @@
 /** Sizes beyond which a file is taken to be broken, so that a small file never claims much memory or time. */
 
-import { elements, type Shape } from '../../graph/graph.js';
+import { elements, type Shape } from './graph.js';
 
 /** Nodes that the output depends on. */
 export const MAX_NODES = 2 ** 14;

@@ -1,8 +1,8 @@
 /** Whether a graph from a file is one: its parts fit together, and no number claims more memory or time than it needs. */
 
-import { windowAxes, windowCount } from '../graph/geometry.js';
-import { type Bias, elements, type Graph, type GraphNode, type Pads, type Pair, type Shape } from '../graph/graph.js';
-import { isPossibleShape, MAX_WINDOW } from '../import/onnx/limits.js';
+import { windowAxes, windowCount } from './geometry.js';
+import { type Bias, elements, type Graph, type GraphNode, type Pads, type Pair, type Shape } from './graph.js';
+import { isPossibleShape, MAX_WINDOW } from './limits.js';
 
 /**
  * Checks a graph.
