@@ -16,6 +16,7 @@ export type { CodeName, CodeOptions } from './codes/index.js';
 export type { QuartzOptions } from './codes/quartz.js';
 export type { RangeOptions } from './codes/ranges.js';
 export type { TtfsOptions } from './codes/ttfs.js';
+export type { TtfsAlphaOptions } from './codes/ttfs-alpha.js';
 export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
 export { type ConvertOptions, convert } from './convert/convert.js';
 export { type Batch, type BatchOptions, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
@@ -29,6 +30,7 @@ export {
   compare,
   type RefusedCode,
 } from './evaluate/compare.js';
+export { energyRatio } from './evaluate/energy.js';
 export {
   type EvaluateOptions,
   type Evaluation,

@@ -26,16 +26,29 @@ interface Row {
   readonly options: ConvertOptions;
   /** Whether it computes what the original network computes: neurons spike at most once, at times that are not rounded. */
   readonly exact: boolean;
+  /** Bound of what the logits of the engines differ by in single precision, relative to the largest, if it is exact. */
+  readonly single?: number;
+  /** Whether only the neurons spike whose value in the original network is not zero. */
+  readonly sparse?: boolean;
   /** Least share of images with the label of the original. */
   readonly agreement: number;
+  /** The same of single networks. */
+  readonly exceptions?: Readonly<Record<string, number>>;
 }
 
 const CODES: readonly Row[] = [
-  { options: { code: 'ttfs' }, exact: true, agreement: 0.999 },
-  { options: { code: 'fs', steps: 10 }, exact: false, agreement: 0.95 },
-  { options: { code: 'amos', steps: 10 }, exact: false, agreement: 0.95 },
-  // Partial sums may spike before the inputs that would have brought them down.
-  { options: { code: 'quartz', steps: 64 }, exact: false, agreement: 0.5 },
+  { options: { code: 'ttfs' }, exact: true, sparse: true, single: 1e-4, agreement: 0.999 },
+  // Potentials rise with the external slope to many times the value that they stand for: digits are lost.
+  { options: { code: 'ttfs-alpha' }, exact: true, single: 1e-2, agreement: 0.999 },
+  { options: { code: 'fs', steps: 10 }, exact: false, agreement: 0.99 },
+  { options: { code: 'amos', steps: 10 }, exact: false, agreement: 0.99 },
+  {
+    options: { code: 'quartz', steps: 64 },
+    exact: false,
+    agreement: 0.9,
+    // Partial sums spike before the inputs that would have brought them down.
+    exceptions: { 'mnist/verivital-Convnet_maxpool': 0.4, 'cifar10/vgg-sparse': 0.6 },
+  },
 ];
 
 /** Networks that were trained to be sparse, or are. */
@@ -61,46 +74,52 @@ describeWithData('conformance', () => {
     let graph: Graph;
     let dataset: Dataset;
     let calibration: Calibration;
-    /** As many images as the event engine runs in a second or so. */
-    let count: number;
+    let macs: number;
     beforeAll(async () => {
       const loaded = await load(file);
       graph = loaded.graph;
       dataset = await loaded.test();
       calibration = await calibrate(graph, (await loaded.training()).batches({ size: 64, limit: 192 }));
-      count = Math.round(Math.min(100, Math.max(20, 8e8 / describeGraph(graph).macs)));
+      macs = describeGraph(graph).macs;
     }, TIMEOUT);
 
-    test.each(CODES)('in the code $options.code', { timeout: TIMEOUT }, async ({ options, exact, agreement }) => {
-      const { code } = options;
-      const problems = codes[code].unsupported(lower(graph));
-      if (problems.length > 0) {
-        expect(graph.nodes.every((node) => node.op !== 'Activation' || node.fn === 'relu')).toBe(false);
-        await expect(convert(graph, { ...options, calibration })).rejects.toMatchObject({ problems });
-        table.push([name, code, 'cannot express it']);
-        return;
-      }
-      const network = await convert(graph, { ...options, calibration });
-      // Codes with many steps take longer.
-      const few = await first(dataset, exact ? count : Math.round(count / 5));
-      const runs = await runAll(network, few);
-      const engines = compareEngines(network, runs, exact);
-      await expectDeterminism(network, few);
+    test.each(CODES)(
+      'in the code $options.code',
+      { timeout: TIMEOUT },
+      async ({ options, exact, single, sparse, agreement, exceptions }) => {
+        const { code } = options;
+        const problems = codes[code].unsupported(lower(graph));
+        if (problems.length > 0) {
+          expect(graph.nodes.every((node) => node.op !== 'Activation' || node.fn === 'relu')).toBe(false);
+          await expect(convert(graph, { ...options, calibration })).rejects.toMatchObject({ problems });
+          table.push([name, code, 'cannot express it']);
+          return;
+        }
+        const network = await convert(graph, { ...options, calibration });
+        // As many images as take a few seconds; codes with many steps take longer.
+        const affordable = (work: number, most: number) => Math.round(Math.min(most, Math.max(4, work / macs)));
+        const few = await first(dataset, exact ? affordable(8e8, 100) : affordable(1.6e8, 20));
+        const runs = await runAll(network, few);
+        const engines = compareEngines(network, runs, exact, single);
+        await expectDeterminism(network, few);
 
-      const all = await evaluate(network, dataset.batches({ size: 500, limit: exact ? undefined : few.shape[0] }), {
-        throughputSeconds: 0,
-      });
-      expect(all.agreement).toBeGreaterThanOrEqual(agreement);
-      const event = agreementOf(runs['event f64']);
-      if (exact) {
-        expect(event).toBe(1);
-        expectTheoremOfSpikes(runs['event f64']);
-        expectTheoremOfSpikes(runs['layered f64']);
-        expectKnown(file, all);
-        if (SPARSE.includes(name)) expect(all.spikesPerNeuron).toBeLessThanOrEqual(0.3);
-      }
-      table.push(rowOf(name, code, all, event, runs, engines));
-    });
+        const images = dataset.batches({ size: 500, limit: exact ? undefined : affordable(2e9, 200) });
+        const all = await evaluate(network, images, { throughputSeconds: 0 });
+        expect(all.agreement).toBeGreaterThanOrEqual(exceptions?.[name] ?? agreement);
+        const event = agreementOf(runs['event f64']);
+        if (exact) {
+          expect(event).toBe(1);
+          expectKnown(file, all);
+        }
+        if (sparse) {
+          expectTheoremOfSpikes(runs['event f64']);
+          expectTheoremOfSpikes(runs['layered f64']);
+          expectKnownActivity(file, all);
+          if (SPARSE.includes(name)) expect(all.spikesPerNeuron).toBeLessThanOrEqual(0.3);
+        }
+        table.push(rowOf(name, code, all, event, runs, engines));
+      },
+    );
   });
 });
 
@@ -123,7 +142,12 @@ function agreementOf({ labels, original }: RunResult): number {
 }
 
 /** Expects both engines to tell the same: spike for spike in double precision, in logits in single precision. */
-function compareEngines(network: SpikingNetwork, runs: Runs, exact: boolean): { times: number; logits: number } {
+function compareEngines(
+  network: SpikingNetwork,
+  runs: Runs,
+  exact: boolean,
+  bound = 1e-4,
+): { times: number; logits: number } {
   const logits = (precision: Precision) => {
     const [layered, event] = ENGINES.map((engine) => runs[`${engine} ${precision}`].logits.data);
     return largestDifference(layered, event) / largest(event);
@@ -136,7 +160,7 @@ function compareEngines(network: SpikingNetwork, runs: Runs, exact: boolean): { 
   const single = logits('f32');
   if (exact) {
     expect(runs['layered f32'].labels).toEqual(runs['event f32'].labels);
-    expect(single).toBeLessThan(1e-4);
+    expect(single).toBeLessThan(bound);
   }
   return { times, logits: single };
 }
@@ -174,14 +198,19 @@ async function expectDeterminism(network: SpikingNetwork, { data, shape }: Batch
   }
 }
 
-/** Expects accuracy and activity on the whole test set to be what is known of the network. */
-function expectKnown(file: string, { accuracy, annAccuracy, spikesPerNeuron, images }: Evaluation): void {
+/** Expects accuracy on the whole test set to be what is known of the network. */
+function expectKnown(file: string, { accuracy, annAccuracy, images }: Evaluation): void {
   const known = NETWORKS[file];
   // Single precision may change the label of an image or two.
   const slack = 2.5 / images;
   expect(Math.abs((annAccuracy ?? 0) - known.accuracy / 100)).toBeLessThan(slack);
   expect(Math.abs((accuracy ?? 0) - known.accuracy / 100)).toBeLessThan(slack);
-  if (known.spikesPerNeuron) expect(Math.abs(spikesPerNeuron - known.spikesPerNeuron)).toBeLessThan(0.006);
+}
+
+/** Expects the same of the share of neurons that spike. */
+function expectKnownActivity(file: string, { spikesPerNeuron }: Evaluation): void {
+  const known = NETWORKS[file].spikesPerNeuron;
+  if (known) expect(Math.abs(spikesPerNeuron - known)).toBeLessThan(0.006);
 }
 
 const COLUMNS = [

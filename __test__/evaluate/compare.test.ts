@@ -150,4 +150,36 @@ describe('energyRatio', () => {
       expect(energyRatio(counters, network.layers, macs)).toBeCloseTo(expected / (2 * macs + neurons) / COUNT, 10);
     }
   });
+
+  // Neurons and rates (Hz) of the layers; connections from the input and from each layer on; 200 ms for an image.
+  test.each([
+    {
+      name: 'MNIST',
+      neurons: [12544, 12544, 2000],
+      rates: [4.6, 15.6, 4.2],
+      connections: [313600, 5017600, 6272000, 20000],
+      published: 5.94,
+    },
+    {
+      name: 'CIFAR-10',
+      neurons: [36864, 9216, 2304, 1152],
+      rates: [173.3, 99, 9.7, 7.2],
+      connections: [2764800, 14745600, 1327104, 663552, 11520],
+      published: 0.76,
+    },
+  ])('gives the published figure of $name', ({ neurons, rates, connections, published }) => {
+    const nothing = { name: '', spikes: 0, saturated: 0, receptions: 0, memoryReads: 0, memoryWrites: 0 };
+    const layers = connections.map((operations, i) => ({
+      ...nothing,
+      role: i < neurons.length ? ('activation' as const) : ('readout' as const),
+      neurons: neurons[i] ?? 10,
+      shape: [1, 1, neurons[i] ?? 10] as const,
+      connections: operations,
+      operations,
+      synapticEvents: i === 0 ? 0 : operations * rates[i - 1] * 0.2,
+      updates: (neurons[i] ?? 0) * 200,
+    }));
+    const macs = connections.reduce((sum, count) => sum + count, 0);
+    expect(Math.abs(1 / energyRatio({ images: 1, layers }, layers, macs) - published)).toBeLessThan(0.01);
+  });
 });

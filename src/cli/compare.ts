@@ -199,7 +199,7 @@ function notes(reports: readonly CodeReport[]): string[] {
     'Events, reads and writes are means per image. Interval: time between images when layers work as a pipeline.',
     'Energy: model figure relative to the original network (0.08 per event, 0.25 per update; 2 per MAC, 1 per neuron).',
     ...(reports.some(({ continuous }) => continuous)
-      ? ['Times without a unit are in units of activations: a value larger by 1 spikes earlier by 1.']
+      ? ["Times without a unit are those of the code's own clock; in ttfs, a value larger by 1 spikes earlier by 1."]
       : []),
     ...circuits.map((report) => {
       const { neuronsPerGate, spikesPerGate } = report;

@@ -91,7 +91,7 @@ export function addCalibrationOptions(command: Command): Command {
 export function addCodingOptions(command: Command, code: Option): Command {
   return addCalibrationOptions(command.addOption(code))
     .option('--steps <N>', 'time steps of codes that have them', wholeNumber(1))
-    .option('--zeta <X>', 'ttfs: windows are 1 + X times the largest calibrated activation (default: 0.5)', number)
+    .option('--zeta <X>', 'ttfs, ttfs-alpha: windows are 1 + X times the largest activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
     .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
     .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile);

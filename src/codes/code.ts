@@ -4,7 +4,7 @@ import type { Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import type { BindingEncoder, BindingNeuron } from '../kernel.js';
 import type { Calibration } from './calibration.js';
-import type { Projection, Topology } from './topology.js';
+import type { Extent, Projection, Topology } from './topology.js';
 
 /** What a population's neurons are there for. */
 export type Role =
@@ -54,6 +54,18 @@ export interface CodedTopology {
   readonly populations: readonly CodedPopulation[];
 }
 
+/** What the choice of parameters may ask of the kernel. */
+export interface Tools {
+  /**
+   * Sums of the weighted values that each neuron receives over synapses, in double precision.
+   *
+   * @param values one for each presynaptic neuron.
+   * @param source arrangement of the presynaptic neurons.
+   * @param target arrangement of those that receive.
+   */
+  respond(projection: Projection, values: Float64Array, source: Extent, target: Extent): Promise<Float64Array>;
+}
+
 /** A code: how values become spikes. Its parameters are plain data, so that a network can be saved and loaded. */
 export interface Code<Options, Parameters> {
   /** As the command line and {@link convert} name it. */
@@ -62,7 +74,7 @@ export interface Code<Options, Parameters> {
   readonly title: string;
   /** Of its parameters' form; a file of another version is refused. */
   readonly version: number;
-  /** Whether spikes come at any time, in units of activations; if absent they come in steps. */
+  /** Whether spikes come at any time of the code's own clock; if absent they come in steps. */
   readonly continuous?: boolean;
   /** Whether it needs statistics of the original network's activations. */
   readonly needsCalibration: boolean;
@@ -79,6 +91,7 @@ export interface Code<Options, Parameters> {
     topology: Topology,
     calibration: Calibration | undefined,
     options: Options,
+    tools: Tools,
   ): Parameters | Promise<Parameters>;
   /** Gives the populations their neurons. */
   build(topology: Topology, parameters: Parameters): CodedTopology;

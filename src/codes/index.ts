@@ -7,14 +7,16 @@ import type { Code } from './code.js';
 import { type FewSpikeOptions, fewSpike } from './few-spike.js';
 import { type QuartzOptions, quartz } from './quartz.js';
 import { type TtfsOptions, ttfs } from './ttfs.js';
+import { type TtfsAlphaOptions, ttfsAlpha } from './ttfs-alpha.js';
 
 /** Names of the codes. */
-export type CodeName = 'ann' | 'ttfs' | 'fs' | 'amos' | 'quartz';
+export type CodeName = 'ann' | 'ttfs' | 'ttfs-alpha' | 'fs' | 'amos' | 'quartz';
 
 /** The options that each code takes. */
 export interface CodeOptions {
   readonly ann: object;
   readonly ttfs: TtfsOptions;
+  readonly 'ttfs-alpha': TtfsAlphaOptions;
   readonly fs: FewSpikeOptions;
   readonly amos: AmosOptions;
   readonly quartz: QuartzOptions;
@@ -24,6 +26,7 @@ export interface CodeOptions {
 export const codes: Readonly<Record<CodeName, Code<unknown, unknown>>> = {
   ann,
   ttfs,
+  'ttfs-alpha': ttfsAlpha,
   fs: fewSpike,
   amos,
   quartz,

@@ -99,7 +99,8 @@ function unsupported({ populations }: Topology): Problem[] {
   });
 }
 
-function outOfDomain(topology: Topology, options: TtfsOptions): Problem[] {
+/** What is wrong with the options of a code whose neurons spike once in calibrated windows. */
+export function outOfDomain(topology: Topology, options: TtfsOptions): Problem[] {
   const { zeta = 0, inputRange } = options;
   const problems: Problem[] = [];
   if (!(zeta > -1 && Number.isFinite(zeta))) {

@@ -5,6 +5,7 @@ import { type CodeName, type CodeOptions, codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
 import { ConvertError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
+import { respond } from '../simulate/respond.js';
 import { SpikingNetwork } from '../simulate/spiking-network.js';
 
 /** Options of {@link convert}: the code, what it is calibrated on, and its own options. */
@@ -33,6 +34,6 @@ export async function convert(graph: Graph, options: ConvertOptions): Promise<Sp
   }
   // An option that is undefined is one that is absent.
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-  const parameters = await code.parametrise(lower(graph), calibration, given);
+  const parameters = await code.parametrise(lower(graph), calibration, given, { respond });
   return new SpikingNetwork(graph, name, parameters);
 }

@@ -28,7 +28,7 @@ export interface CodeReport extends Evaluation {
   readonly options: object;
   /** Latency and time between images; absent if nothing spikes. */
   readonly timing?: Timing;
-  /** Whether times are in units of activations; otherwise they are steps. */
+  /** Whether times are those of the code's own clock; otherwise they are steps. */
   readonly continuous: boolean;
   /** Neurons that stand for one activation function of one value: 1, but for circuits of several neurons. */
   readonly neuronsPerGate: number;

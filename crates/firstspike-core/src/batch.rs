@@ -4,7 +4,6 @@ use crate::disturbance::Disturbance;
 use crate::engine::{Engine, Workspace};
 use crate::error::RunError;
 use crate::network::Network;
-use crate::neuron::Timing;
 use crate::real::Real;
 use crate::record::{Counts, Record, Train};
 use crate::signal::Signal;
@@ -171,7 +170,7 @@ impl<T: Real> Runner<T> {
         }
         if request.record.spikes || request.record.neurons {
             outcome.spikes = (0..network.populations().len())
-                .map(|index| recorded(request.record, &space.signals[index], network.timing(index)))
+                .map(|index| recorded(request.record, network, index, &space.signals[index]))
                 .collect();
         }
         outcome
@@ -190,12 +189,12 @@ pub(crate) fn check_images<I: Real>(images: &[I], count: usize, inputs: usize) -
 }
 
 /// Neurons and, if they are to be kept, times of all spikes of a population.
-fn recorded<T: Real>(record: Record, signal: &Signal<T>, timing: Option<Timing<T>>) -> (Vec<u32>, Vec<T>) {
+fn recorded<T: Real>(record: Record, network: &Network<T>, index: usize, signal: &Signal<T>) -> (Vec<u32>, Vec<T>) {
     let (mut neurons, mut times) = (Vec::new(), Vec::new());
-    match (signal, timing) {
+    match (signal, network.timing(index)) {
         (Signal::Spikes(spikes), Some(timing)) => {
             for (key, value, pattern) in spikes.entries() {
-                for time in timing.times(value, pattern) {
+                for time in timing.times(network.lead(index, key, value), pattern) {
                     neurons.push(key);
                     if record.spikes {
                         times.push(time);

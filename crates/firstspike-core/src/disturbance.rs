@@ -84,7 +84,7 @@ impl Disturbed {
         Some(late)
     }
 
-    /// When a spike of a window really comes; `None` if it is lost or comes after the window.
+    /// When a spike of a window really comes; `None` if it is lost.
     pub(crate) fn time<T: Real>(&self, neuron: usize, time: T, window: T) -> Option<T> {
         let late = self.lateness(neuron, 0)?;
         let mut share = time.to_f64() / window.to_f64() + late;
@@ -92,7 +92,7 @@ impl Disturbed {
             let levels = f64::from(self.disturbance.time_levels);
             share = (share * levels).round() / levels;
         }
-        (share < 1.0).then(|| T::from_f64(share) * window)
+        Some(T::from_f64(share) * window)
     }
 
     /// The step in which a spike really comes; `None` if it is lost. Spikes do not leave their window.

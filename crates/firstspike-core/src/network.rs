@@ -2,11 +2,11 @@
 
 use crate::disturbance::WeightDisturbance;
 use crate::error::BuildError;
-use crate::neuron::{Amos, Encoder, Neuron, Timing, Window};
+use crate::neuron::{Amos, Encoder, Neuron, Onset, Scale, Timing, Window};
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::Signal;
-use crate::synapse::{MaxPool, Projection};
+use crate::synapse::{MaxPool, PoolScratch, Projection};
 use firstspike_simd::Level;
 
 /// Constant input of every neuron.
@@ -119,6 +119,12 @@ pub struct Network<T> {
     populations: Vec<Population<T>>,
     /// When the neurons of each population may spike; `None` where they do not.
     timings: Vec<Option<Timing<T>>>,
+    /// What a spike of each neuron stands for, in populations whose neurons have scales of their own.
+    scales: Vec<Option<Vec<Scale<T>>>>,
+    /// How the neurons of such populations begin, if they integrate spikes.
+    onsets: Vec<Option<Onset<T>>>,
+    /// Whether weights are not those that the neurons were made for.
+    disturbed: bool,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -131,11 +137,18 @@ impl<T: Real> Network<T> {
     /// If populations contradict each other.
     pub fn new(populations: Vec<Population<T>>, level: Level) -> Result<Self, BuildError> {
         let mut timings: Vec<Option<Timing<T>>> = Vec::with_capacity(populations.len());
+        let mut scales: Vec<Option<Vec<Scale<T>>>> = Vec::with_capacity(populations.len());
+        let mut onsets = Vec::with_capacity(populations.len());
         let mut targets = vec![Vec::new(); populations.len()];
         for (index, population) in populations.iter().enumerate() {
-            let timing = check(&populations[..index], population, &timings)
-                .map_err(|reason| BuildError::new(&population.name, reason))?;
-            timings.push(timing);
+            let fault = |reason: String| BuildError::new(&population.name, reason);
+            timings.push(check(&populations[..index], population, &timings).map_err(fault)?);
+            let own = match timings[index] {
+                Some(Timing::Crossing(_)) => Some(scales_of(population, &scales).map_err(fault)?),
+                _ => None,
+            };
+            onsets.push(onset_of(population, own.as_deref(), &scales, &timings, level).map_err(fault)?);
+            scales.push(own);
             if let Stage::Neurons { projections, .. } = &population.stage {
                 for (p, projection) in projections.iter().enumerate() {
                     targets[projection.source()].push((index, p));
@@ -144,7 +157,7 @@ impl<T: Real> Network<T> {
         }
         match (populations.first(), timings.last()) {
             (Some(Population { stage: Stage::Input { .. }, .. }), Some(None)) => {
-                Ok(Self { populations, timings, targets, level })
+                Ok(Self { populations, timings, scales, onsets, disturbed: false, targets, level })
             }
             (Some(first), Some(None)) => Err(BuildError::new(&first.name, "the first population must be the input")),
             (_, Some(Some(_))) => Err(BuildError::new(&populations[populations.len() - 1].name, "the output spikes")),
@@ -154,6 +167,7 @@ impl<T: Real> Network<T> {
 
     /// Changes the weights of all synapses.
     pub fn disturb_weights(&mut self, disturbance: WeightDisturbance) {
+        self.disturbed = true;
         for (index, population) in self.populations.iter_mut().enumerate() {
             if let Stage::Neurons { projections, .. } = &mut population.stage {
                 for (p, projection) in projections.iter_mut().enumerate() {
@@ -194,6 +208,26 @@ impl<T: Real> Network<T> {
 
     pub(crate) fn timing(&self, population: usize) -> Option<Timing<T>> {
         self.timings[population]
+    }
+
+    /// What a spike of each neuron stands for, if the neurons have scales of their own.
+    pub(crate) fn scales(&self, population: usize) -> Option<&[Scale<T>]> {
+        self.scales[population].as_deref()
+    }
+
+    /// How the neurons of a population with such scales begin, if they integrate spikes.
+    pub(crate) fn onset(&self, population: usize) -> Option<&Onset<T>> {
+        self.onsets[population].as_ref()
+    }
+
+    /// How long before its window's end a neuron spikes, if it has a scale of its own; otherwise the spike's value.
+    pub(crate) fn lead(&self, population: usize, neuron: u32, value: T) -> T {
+        self.scales(population).map_or(value, |scales| scales[neuron as usize].lead(value))
+    }
+
+    /// Whether weights are not those that the neurons were made for.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.disturbed
     }
 
     /// One value per neuron of a population: what its signal stands for.
@@ -308,4 +342,92 @@ fn check<T: Real>(
             }
         }
     }
+}
+
+/// The scales of a population's neurons, from those of earlier populations.
+fn scales_of<T: Real>(population: &Population<T>, earlier: &[Option<Vec<Scale<T>>>]) -> Result<Vec<Scale<T>>, String> {
+    let shape = population.shape;
+    let of = |source: usize| earlier[source].as_deref().unwrap_or_default();
+    match &population.stage {
+        Stage::Neurons { neuron: Neuron::TtfsAlpha(alpha), .. } => {
+            if alpha.slope.len() != shape.channels {
+                return Err(format!("{} slopes of {} channels", alpha.slope.len(), shape.channels));
+            }
+            let channels = alpha.slope.iter().map(|&slope| Scale { slope, origin: alpha.origin });
+            Ok(channels.cycle().take(shape.len()).collect())
+        }
+        Stage::MaxPool { source, .. } => {
+            let from = of(*source);
+            let channels = &from[..shape.channels];
+            if !from.chunks_exact(shape.channels).all(|pixel| pixel == channels) {
+                return Err(
+                    "the first spike of a window is not the largest, since its neurons differ in slope".to_owned()
+                );
+            }
+            Ok(channels.iter().copied().cycle().take(shape.len()).collect())
+        }
+        Stage::Concat { sources } => {
+            let mut scales = Vec::with_capacity(shape.len());
+            for pixel in 0..shape.pixels() {
+                for &source in sources {
+                    let channels = of(source).len() / shape.pixels();
+                    scales.extend_from_slice(&of(source)[pixel * channels..(pixel + 1) * channels]);
+                }
+            }
+            Ok(scales)
+        }
+        Stage::Permute { source, to } => {
+            let from = of(*source);
+            let mut scales = from.to_vec();
+            for (&to, &scale) in to.iter().zip(from) {
+                scales[to as usize] = scale;
+            }
+            Ok(scales)
+        }
+        _ => unreachable!("no other neurons have scales of their own"),
+    }
+}
+
+/// How a population's neurons begin; nothing if they do not integrate spikes, or not on scales of their own.
+fn onset_of<T: Real>(
+    population: &Population<T>,
+    own: Option<&[Scale<T>]>,
+    scales: &[Option<Vec<Scale<T>>>],
+    timings: &[Option<Timing<T>>],
+    level: Level,
+) -> Result<Option<Onset<T>>, String> {
+    let Stage::Neurons { projections, neuron: Neuron::TtfsAlpha(alpha), .. } = &population.stage else {
+        return Ok(None);
+    };
+    let shape = population.shape;
+    let own = own.unwrap_or_default();
+    let mut lead = None;
+    let mut drive = vec![T::ZERO; shape.len()];
+    let (mut origin, mut rising_origin) = (drive.clone(), drive.clone());
+    let mut rising = Vec::new();
+    for projection in projections {
+        let source = projection.source();
+        let (Some(from), Some(Timing::Crossing(window))) = (&scales[source], timings[source]) else { continue };
+        lead = Some(lead.map_or(window, |lead: T| lead.max(window)));
+        let gather = |projection: &Projection<T>, part: fn(&Scale<T>) -> T, sums: &mut [T]| {
+            let values: Vec<T> = from.iter().map(part).collect();
+            projection.gather_values(level, &values, sums, &mut PoolScratch::default());
+        };
+        gather(projection, |scale| scale.slope, &mut drive);
+        gather(projection, |scale| scale.origin, &mut origin);
+        rising.push(projection.rising());
+        gather(&rising[rising.len() - 1], |scale| scale.origin, &mut rising_origin);
+    }
+    let Some(lead) = lead else { return Ok(None) };
+    let slope: Vec<T> = own.iter().zip(&drive).map(|(scale, &drive)| scale.slope - drive).collect();
+    if let Some(neuron) = slope.iter().position(|&slope| slope <= T::ZERO || !slope.is_finite()) {
+        let (slope, drive) = (own[neuron].slope, drive[neuron]);
+        return Err(format!(
+            "the synapses of neuron {neuron} drive it by {drive:?}, no less than its slope of {slope:?}"
+        ));
+    }
+    let excess: Vec<T> = own.iter().zip(&origin).map(|(scale, &origin)| origin - scale.value(alpha.window)).collect();
+    // Sources add `W (x - o)` at most.
+    let rising_excess = excess.iter().zip(&rising_origin).map(|(&excess, &origin)| excess - origin).collect();
+    Ok(Some(Onset { lead, slope, excess, rising, rising_excess }))
 }

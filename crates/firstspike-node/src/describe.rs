@@ -2,7 +2,7 @@
 
 use firstspike_core::{
     Activation, Amos, AveragePool, Bias, Conv2d, DataType, Decode, Dense, Encoder, FewSpike, Geometry, MaxPool, Neuron,
-    Population, Projection, Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs,
+    Population, Projection, Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
 };
 use napi::bindgen_prelude::{Float64Array, Uint8Array, Uint16Array, Uint32Array};
 use napi_derive::napi;
@@ -116,6 +116,17 @@ pub enum BindingNeuron {
         signed: bool,
         /// Whether values beyond the window are clipped.
         saturate: bool,
+    },
+    /// Time to first spike, with a constant external slope.
+    TtfsAlpha {
+        /// Length of the window.
+        window: f64,
+        /// Of each channel: the activation that a unit of time is worth.
+        slope: Float64Array,
+        /// The smallest activation that can be sent.
+        origin: f64,
+        /// Whether the neurons stand for a ReLU.
+        rectify: bool,
     },
     /// Few spikes.
     FewSpike {
@@ -319,6 +330,12 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
         BindingNeuron::Ttfs { window, signed, saturate } => {
             Neuron::Ttfs(Ttfs { window: T::from_f64(*window), signed: *signed, saturate: *saturate })
         }
+        BindingNeuron::TtfsAlpha { window, slope, origin, rectify } => Neuron::TtfsAlpha(TtfsAlpha {
+            window: T::from_f64(*window),
+            slope: rounded(slope),
+            origin: T::from_f64(*origin),
+            rectify: *rectify,
+        }),
         BindingNeuron::FewSpike { threshold, reset, output, initial, range } => Neuron::FewSpike(FewSpike {
             threshold: rounded(threshold),
             reset: rounded(reset),

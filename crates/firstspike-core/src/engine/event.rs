@@ -9,7 +9,7 @@
 //! slope `W` times the time that is left.
 
 use super::layered::spikes;
-use super::{Engine, Workspace, circuit_spikes, disturbed_value, few_spikes, run_values};
+use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
 use crate::network::{Network, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
@@ -58,8 +58,9 @@ impl<T: Real> Workspace<T> {
         let (lanes, own) = self.lanes.split_at_mut(index);
         let lane = &mut own[0];
         lane.clear();
-        let time = |value: T| match network.timing(index) {
+        let time = |key: u32, value: T| match network.timing(index) {
             Some(Timing::Once(window)) => window.time(value),
+            Some(Timing::Crossing(window)) => window - network.lead(index, key, value),
             _ => T::ZERO,
         };
         // What is left of a spike that comes once in a window.
@@ -73,7 +74,7 @@ impl<T: Real> Workspace<T> {
                     if let Some((value, outside)) = encoder.spike(x) {
                         counts.saturated += u64::from(outside);
                         if let Some(value) = disturb(key, value) {
-                            lane.push((time(value), key as u32, value, 0));
+                            lane.push((time(key as u32, value), key as u32, value, 0));
                         }
                     }
                 }
@@ -98,8 +99,25 @@ impl<T: Real> Workspace<T> {
                             let crossing = if ttfs.saturate { crossing.max(T::ZERO) } else { crossing };
                             let value = ttfs.window - crossing;
                             if let Some(value) = disturb(key, if negative { -value } else { value }) {
-                                let sent = if disturbed.is_some() { time(value) } else { crossing };
+                                let sent = if disturbed.is_some() { time(key as u32, value) } else { crossing };
                                 lane.push((sent, key as u32, value, 0));
+                            }
+                        }
+                    }
+                    (Neuron::TtfsAlpha(alpha), _) => {
+                        counts.updates += shape.len() as u64;
+                        let scales = network.scales(index).unwrap_or_default();
+                        self.values.clear();
+                        self.values.extend(potentials.zip(scales).enumerate().map(|(key, ((v, bias), scale))| {
+                            v + bias - disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * alpha.window * scale.slope)
+                        }));
+                        self.alpha.cross(network, index, done, &mut self.values);
+                        for (key, (&v, &scale)) in self.values.iter().zip(scales).enumerate() {
+                            let (value, outside) = alpha.send(scale, v);
+                            counts.saturated += u64::from(outside);
+                            let left = |d| disturbed_crossing(d, key, value, scale, alpha.window);
+                            if let Some(value) = disturbed.map_or(Some(value), left) {
+                                lane.push((time(key as u32, value), key as u32, value, 0));
                             }
                         }
                     }
@@ -139,14 +157,15 @@ impl<T: Real> Workspace<T> {
             (Stage::MaxPool { source, pool }, _) => {
                 self.pool_states.clear();
                 self.pool_states.resize(shape.len(), PoolState::default());
+                let silence = network.scales(index).is_none();
                 for &(_, key, value, _) in &lanes[*source] {
-                    pool.arrive(&mut self.pool_states, key as usize, value, |pooled| {
+                    pool.arrive(&mut self.pool_states, key as usize, value, silence, |pooled| {
                         lane.push((T::ZERO, pooled as u32, T::ZERO, 0));
                     });
                 }
                 for spike in lane.iter_mut() {
                     let value = self.pool_states[spike.1 as usize].best;
-                    (spike.0, spike.2) = (time(value), value);
+                    (spike.0, spike.2) = (time(spike.1, value), value);
                 }
             }
             (Stage::Concat { sources }, _) => {
@@ -156,7 +175,7 @@ impl<T: Real> Workspace<T> {
                     for &(sent, key, value, bit) in &lanes[source] {
                         let (pixel, offset) = (key as usize / channels, key as usize % channels);
                         let key = (pixel * shape.channels + channel + offset) as u32;
-                        lane.push((if bit == 0 { time(value) } else { sent }, key, value, bit));
+                        lane.push((if bit == 0 { time(key, value) } else { sent }, key, value, bit));
                     }
                     channel += channels;
                 }
@@ -191,8 +210,11 @@ impl<T: Real> Workspace<T> {
     fn deliver_lane(&mut self, network: &Network<T>, index: usize) {
         for &(_, key, value, _) in &self.lanes[index] {
             for &target in network.targets(index) {
-                let potentials = &mut self.lane_potentials[target.0];
-                network.projection(target).deliver(network.level(), key as usize, value, potentials);
+                // Neurons that may spike before all have arrived take their inputs up themselves.
+                if network.onset(target.0).is_none() {
+                    let potentials = &mut self.lane_potentials[target.0];
+                    network.projection(target).deliver(network.level(), key as usize, value, potentials);
+                }
             }
         }
         let sent = spikes(&self.signals[index]);

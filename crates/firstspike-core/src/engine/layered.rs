@@ -1,10 +1,11 @@
 //! The fast path: a layer's window at once, neuron by neuron, from compressed spike lists.
 
-use super::{Engine, Workspace, circuit_spikes, disturbed_value, few_spikes, run_values};
+use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
 use crate::network::{Network, Stage};
 use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
+use crate::synapse::PoolState;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
@@ -67,6 +68,21 @@ impl<T: Real> Workspace<T> {
                                 disturbed.map_or(Some(value), |d| disturbed_value(d, key, value, window))
                             });
                         }
+                        (Neuron::TtfsAlpha(alpha), Signal::Spikes(out)) => {
+                            counts.updates += shape.len() as u64;
+                            let scales = network.scales(index).unwrap_or_default();
+                            let raised = |key: usize| {
+                                disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * alpha.window * scales[key].slope)
+                            };
+                            let (state, values) = (&mut self.alpha, &mut self.potentials);
+                            counts.operations += state.cross_at_once(network, index, done, raised, values);
+                            out.compress(shape, values, |key, v| {
+                                let (value, outside) = alpha.send(scales[key], v);
+                                counts.saturated += u64::from(outside);
+                                let left = |d| disturbed_crossing(d, key, value, scales[key], alpha.window);
+                                disturbed.map_or(Some(value), left)
+                            });
+                        }
                         (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
                             counts.updates += (shape.len() * few_spike.steps()) as u64;
                             out.compress_patterns(shape, &self.potentials, |key, v| {
@@ -99,7 +115,20 @@ impl<T: Real> Workspace<T> {
                 }
                 (Stage::MaxPool { source, pool }, Signal::Spikes(out)) => {
                     let from = spikes(&done[*source]);
-                    if from.patterns.is_empty() {
+                    if network.scales(index).is_some() {
+                        self.pool_states.clear();
+                        self.pool_states.resize(shape.len(), PoolState::default());
+                        self.relabelled.clear();
+                        for (key, value, _) in from.entries() {
+                            pool.arrive(&mut self.pool_states, key as usize, value, false, |pooled| {
+                                self.relabelled.push((pooled as u32, T::ZERO, 0));
+                            });
+                        }
+                        for (pooled, value, _) in &mut self.relabelled {
+                            *value = self.pool_states[*pooled as usize].best;
+                        }
+                        out.collect(shape, &mut self.relabelled);
+                    } else if from.patterns.is_empty() {
                         pool.pool_spikes(from, &mut self.values, &mut self.potentials);
                         out.compress(shape, &self.potentials, |_, value| (value != T::ZERO).then_some(value));
                     } else {

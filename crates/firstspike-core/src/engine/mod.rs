@@ -1,16 +1,18 @@
 //! The engines: two ways to run a network, one meaning.
 
+mod alpha;
 mod event;
 mod layered;
 mod stepped;
 
 use crate::disturbance::{Disturbance, Disturbed};
 use crate::network::{Network, Stage};
-use crate::neuron::{Amos, FewSpike, QuartzState, Timing, Window};
+use crate::neuron::{Amos, FewSpike, QuartzState, Scale, Timing, Window};
 use crate::real::Real;
 use crate::record::Counts;
 use crate::signal::Signal;
 use crate::synapse::{PoolScratch, PoolState};
+use alpha::AlphaState;
 use std::borrow::Cow;
 
 /// How a network is run.
@@ -40,6 +42,7 @@ pub struct Workspace<T> {
     lanes: Vec<Vec<TimedSpike<T>>>,
     lane_potentials: Vec<Vec<T>>,
     pool_states: Vec<PoolState<T>>,
+    alpha: AlphaState<T>,
     quartz: QuartzState<T>,
     patterns: Vec<u32>,
     winners: Vec<(u32, u32)>,
@@ -64,6 +67,7 @@ impl<T: Real> Workspace<T> {
             lanes: vec![Vec::new(); count],
             lane_potentials: vec![Vec::new(); count],
             pool_states: Vec::new(),
+            alpha: AlphaState::default(),
             quartz: QuartzState::default(),
             patterns: Vec::new(),
             winners: Vec::new(),
@@ -147,9 +151,21 @@ fn circuit_spikes<T: Real>(
 
 /// One spike of a window as a disturbance leaves it: its value, or nothing if it is lost.
 fn disturbed_value<T: Real>(disturbed: &Disturbed, neuron: usize, value: T, window: Window<T>) -> Option<T> {
-    let time = disturbed.time(neuron, window.time(value), window.width)?;
+    let time = disturbed.time(neuron, window.time(value), window.width).filter(|&time| time < window.width)?;
     let magnitude = window.width - time;
     Some(if window.signed && value < T::ZERO { -magnitude } else { magnitude })
+}
+
+/// The same where every neuron spikes, at its window's end at the latest.
+fn disturbed_crossing<T: Real>(
+    disturbed: &Disturbed,
+    neuron: usize,
+    value: T,
+    scale: Scale<T>,
+    window: T,
+) -> Option<T> {
+    let time = disturbed.time(neuron, window - scale.lead(value), window)?;
+    Some(scale.value(window - time.min(window)))
 }
 
 /// The stages that only move or multiply values, in populations that do not spike: the same in both engines. Sources

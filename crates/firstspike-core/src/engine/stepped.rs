@@ -44,7 +44,7 @@ impl<T: Real> Workspace<T> {
                 for (from, to) in trains(&self.signals[*source]).iter().zip(&mut train) {
                     self.relabelled.clear();
                     for &key in &from.keys {
-                        pool.arrive(&mut self.pool_states, key as usize, T::ONE, |pooled| {
+                        pool.arrive(&mut self.pool_states, key as usize, T::ONE, true, |pooled| {
                             self.relabelled.push((pooled as u32, T::ONE, 0));
                         });
                     }

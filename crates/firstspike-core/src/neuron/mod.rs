@@ -1,14 +1,16 @@
 //! Neurons: one file for each model, its equations in the docstring.
 //!
-//! There are three kinds of them. *Analog* neurons hand on values. *Windowed* neurons ([`Ttfs`], [`FewSpike`], [`Amos`])
+//! There are four kinds of them. *Analog* neurons hand on values. *Windowed* neurons ([`Ttfs`], [`FewSpike`], [`Amos`])
 //! wait until all inputs of a window have arrived and then spike, once or in several steps: what they do follows from
-//! one number. *Stepped* neurons ([`Quartz`]) have a state that their inputs change from step to step.
+//! one number. *Crossing* neurons ([`TtfsAlpha`]) may spike as soon as an input has arrived, in continuous time.
+//! *Stepped* neurons ([`Quartz`]) have a state that their inputs change from step to step.
 
 mod amos;
 mod analog;
 mod few_spike;
 mod quartz;
 mod ttfs;
+mod ttfs_alpha;
 
 pub use amos::Amos;
 pub use analog::Activation;
@@ -16,6 +18,8 @@ pub use few_spike::FewSpike;
 pub use quartz::Quartz;
 pub(crate) use quartz::QuartzState;
 pub use ttfs::{Encoder, Ttfs};
+pub use ttfs_alpha::TtfsAlpha;
+pub(crate) use ttfs_alpha::{Membrane, Onset, Scale};
 
 use crate::real::Real;
 use crate::shape::Shape;
@@ -28,6 +32,8 @@ pub enum Neuron<T> {
     Analog(Activation),
     /// Time to first spike.
     Ttfs(Ttfs<T>),
+    /// Time to first spike, with a constant external slope.
+    TtfsAlpha(TtfsAlpha<T>),
     /// Few spikes.
     FewSpike(FewSpike<T>),
     /// Circuits of neurons that spike at most once.
@@ -43,6 +49,8 @@ pub enum Neuron<T> {
 pub(crate) enum Timing<T> {
     /// Once in a window, the earlier the larger the value.
     Once(Window<T>),
+    /// Once in a window of this width, at its end at the latest: each neuron on a scale of its own.
+    Crossing(T),
     /// In any of some steps of a window.
     Steps(usize),
     /// On a grid of time: what counts is the step.
@@ -68,7 +76,7 @@ impl<T: Real> Timing<T> {
     /// The signal of neurons of this timing, empty.
     pub(crate) fn signal(self) -> Signal<T> {
         match self {
-            Self::Once(_) | Self::Steps(_) => Signal::Spikes(SpikeList::default()),
+            Self::Once(_) | Self::Crossing(_) | Self::Steps(_) => Signal::Spikes(SpikeList::default()),
             Self::Grid(quartz) => Signal::Train(vec![SpikeList::default(); quartz.steps()]),
         }
     }
@@ -88,10 +96,12 @@ impl<T: Real> Timing<T> {
         values
     }
 
-    /// Times, relative to the window's start, of all spikes of an entry of a spike list.
+    /// Times, relative to the window's start, of all spikes of an entry of a spike list. Where neurons have scales of
+    /// their own, `value` is how long before the window's end the spike comes.
     pub(crate) fn times(self, value: T, pattern: u32) -> impl Iterator<Item = T> {
         let single = match self {
             Self::Once(window) => Some(window.time(value)),
+            Self::Crossing(width) => Some(width - value),
             Self::Steps(_) | Self::Grid(_) => None,
         };
         let steps = (0..u32::BITS).filter(move |step| pattern >> step & 1 != 0);
@@ -104,6 +114,7 @@ impl<T: Real> Timing<T> {
             (Self::Once(a), Self::Once(b)) => {
                 Some(Self::Once(Window { width: a.width.max(b.width), signed: a.signed || b.signed }))
             }
+            (Self::Crossing(a), Self::Crossing(b)) => Some(Self::Crossing(a.max(b))),
             (Self::Steps(a), Self::Steps(b)) => Some(Self::Steps(a.max(b))),
             (Self::Grid(a), Self::Grid(b)) if a.levels == b.levels => Some(self),
             _ => None,
@@ -117,6 +128,7 @@ impl<T: Real> Neuron<T> {
         match self {
             Self::Analog(_) => None,
             Self::Ttfs(ttfs) => ttfs.fault(),
+            Self::TtfsAlpha(alpha) => alpha.fault(),
             Self::FewSpike(few_spike) => few_spike.fault(),
             Self::Amos(amos) => amos.fault(),
             Self::Quartz(quartz) | Self::QuartzInput(quartz) => quartz.fault(),
@@ -127,6 +139,7 @@ impl<T: Real> Neuron<T> {
     pub(crate) fn reads(&self, source: Option<Timing<T>>) -> bool {
         match (self, source) {
             (Self::Analog(_), _) => true,
+            (Self::TtfsAlpha(_), source) => matches!(source, None | Some(Timing::Crossing(_))),
             (Self::QuartzInput(_), source) => source.is_none(),
             (Self::Quartz(quartz), Some(Timing::Grid(from))) => quartz.levels == from.levels,
             (Self::Quartz(_), _) => false,
@@ -139,6 +152,7 @@ impl<T: Real> Neuron<T> {
         match self {
             Self::Analog(_) => None,
             Self::Ttfs(ttfs) => Some(Timing::Once(Window { width: ttfs.window, signed: ttfs.signed })),
+            Self::TtfsAlpha(alpha) => Some(Timing::Crossing(alpha.window)),
             Self::FewSpike(few_spike) => Some(Timing::Steps(few_spike.steps())),
             Self::Amos(amos) => Some(Timing::Steps(amos.steps())),
             Self::Quartz(quartz) | Self::QuartzInput(quartz) => Some(Timing::Grid(*quartz)),

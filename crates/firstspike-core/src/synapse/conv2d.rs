@@ -67,7 +67,8 @@ impl<T: Real> Conv2d<T> {
         &mut self.weights
     }
 
-    pub(super) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+    /// Calls `visit` for every pixel of targets that a neuron has: the first target, and the synapses' weights.
+    pub(super) fn each_row(&self, neuron: usize, mut visit: impl FnMut(usize, &[T])) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
         let (group_in, group_out) = (self.inputs_per_group(), self.outputs_per_group());
@@ -76,8 +77,7 @@ impl<T: Real> Conv2d<T> {
             for (ox, kx) in self.geometry.windows(1, pixel % input.width) {
                 let tap = ky * self.geometry.kernel[1] + kx;
                 let row = &self.weights[tap * self.tap_stride() + channel * group_out..][..group_out];
-                let at = (oy * output.width + ox) * output.channels + target;
-                T::add_scaled(level, &mut potentials[at..at + group_out], row, value);
+                visit((oy * output.width + ox) * output.channels + target, row);
             }
         }
     }

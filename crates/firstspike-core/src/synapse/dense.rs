@@ -58,9 +58,9 @@ impl<T: Real> Dense<T> {
         &mut self.weights
     }
 
-    pub(super) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
-        let row = &self.weights[neuron * self.outputs..][..self.outputs];
-        T::add_scaled(level, potentials, row, value);
+    /// The weights of a neuron's synapses.
+    pub(super) fn row(&self, neuron: usize) -> &[T] {
+        &self.weights[neuron * self.outputs..][..self.outputs]
     }
 
     pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {

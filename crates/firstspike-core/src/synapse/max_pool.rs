@@ -140,12 +140,14 @@ impl MaxPool {
     /// Spikes must come in time order, large values first. The maximum of a window is its first positive spike; if
     /// there is none, but every neuron of the window has spiked with a negative value, it is the largest of those;
     /// otherwise some neuron is silent and the maximum is zero, which is silent too. For a minimum the signs change
-    /// roles, and negative values that come after the window may still lower it once it has fired.
+    /// roles, and negative values that come after the window may still lower it once it has fired. Where `silence` stands
+    /// for nothing, the first spike of a window makes the neuron fire.
     pub(crate) fn arrive<T: Real>(
         &self,
         states: &mut [PoolState<T>],
         neuron: usize,
         value: T,
+        silence: bool,
         mut fire: impl FnMut(usize),
     ) {
         let (input, output) = (self.geometry.input, self.geometry.output);
@@ -162,7 +164,7 @@ impl MaxPool {
                     (_, false) => state.best.max(value),
                 };
                 state.arrived += 1;
-                if !state.fired && (wins || state.arrived == self.sizes[window]) {
+                if !state.fired && (wins || !silence || state.arrived == self.sizes[window]) {
                     state.fired = true;
                     fire(window * output.channels + channel);
                 }

@@ -52,12 +52,12 @@ impl<T: Real> Synapse<T> {
         }
     }
 
-    /// Adds one spike to the potentials of its targets.
-    fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+    /// Calls `visit` for every run of targets that a neuron has: the first target, and the synapses' weights.
+    fn each_row(&self, neuron: usize, mut visit: impl FnMut(usize, &[T])) {
         match self {
-            Self::Dense(dense) => dense.deliver(level, neuron, value, potentials),
-            Self::Conv2d(conv) => conv.deliver(level, neuron, value, potentials),
-            Self::Identity(_) => potentials[neuron] += value,
+            Self::Dense(dense) => visit(0, dense.row(neuron)),
+            Self::Conv2d(conv) => conv.each_row(neuron, visit),
+            Self::Identity(_) => visit(neuron, &[T::ONE]),
         }
     }
 
@@ -139,11 +139,24 @@ impl<T: Real> Projection<T> {
 
     /// Changes the weights; one-to-one synapses have none.
     pub(crate) fn disturb(&mut self, disturbance: WeightDisturbance, population: usize, index: usize) {
+        disturbance.apply(self.weights_mut(), population, index);
+    }
+
+    fn weights_mut(&mut self) -> &mut [T] {
         match &mut self.synapse {
-            Synapse::Dense(dense) => disturbance.apply(dense.weights_mut(), population, index),
-            Synapse::Conv2d(conv) => disturbance.apply(conv.weights_mut(), population, index),
-            Synapse::Identity(_) => {}
+            Synapse::Dense(dense) => dense.weights_mut(),
+            Synapse::Conv2d(conv) => conv.weights_mut(),
+            Synapse::Identity(_) => &mut [],
         }
+    }
+
+    /// The synapses without their negative weights.
+    pub(crate) fn rising(&self) -> Self {
+        let mut rising = self.clone();
+        for weight in rising.weights_mut() {
+            *weight = weight.max(T::ZERO);
+        }
+        rising
     }
 
     /// Index of the presynaptic population.
@@ -161,14 +174,22 @@ impl<T: Real> Projection<T> {
         self.synapse.outputs()
     }
 
-    /// Adds one spike to the potentials of its targets.
-    pub(crate) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+    /// Calls `visit` for every run of targets that a neuron has: the first target, the synapses' weights, and a factor
+    /// of these. Where pooling windows overlap, a target is visited several times.
+    pub(crate) fn each_row(&self, neuron: usize, mut visit: impl FnMut(usize, &[T], T)) {
         match &self.pool {
-            None => self.synapse.deliver(level, neuron, value, potentials),
+            None => self.synapse.each_row(neuron, |first, weights| visit(first, weights, T::ONE)),
             Some(pool) => pool.each_window(neuron, |pooled, share| {
-                self.synapse.deliver(level, pooled, value * T::from_f64(share), potentials);
+                self.synapse.each_row(pooled, |first, weights| visit(first, weights, T::from_f64(share)));
             }),
         }
+    }
+
+    /// Adds one spike to the potentials of its targets.
+    pub(crate) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+        self.each_row(neuron, |first, weights, share| {
+            T::add_scaled(level, &mut potentials[first..first + weights.len()], weights, value * share);
+        });
     }
 
     /// Adds spikes to the potentials; returns the multiply-adds that were really done.
@@ -179,6 +200,9 @@ impl<T: Real> Projection<T> {
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
+        if spikes.len() == self.input().len() {
+            return self.gather_values(level, &spikes.values, potentials, scratch);
+        }
         let Some(pool) = &self.pool else {
             self.synapse.gather(level, spikes, potentials);
             return self.distinct(spikes);
