@@ -267,6 +267,35 @@ describe('refuses', () => {
     expect(error.remedy).not.toBe('');
   });
 
+  test('an image with a value that single precision cannot hold, unless it runs in double', async () => {
+    const images = Float64Array.from(data);
+    images[3 * 60 + 17] = 1e300;
+    const error = await network.run({ data: images, shape: batch.shape }).catch((thrown) => thrown);
+    expect(error.code).toBe('INPUT_INVALID');
+    expect(error.message).toMatch(/image 3\b.*\b17\b/);
+    const { logits } = await network.run({ data: images, shape: batch.shape }, { precision: 'f64' });
+    expect([...logits.data].every(Number.isFinite)).toBe(true);
+  });
+
+  test.each(['event', 'layered'] as const)(
+    'an image that drives the %s engine beyond its precision',
+    async (engine) => {
+      const graph = new GraphBuilder([1]).affine([1e30], [0]).dense(1).affine([1e30], [0]).build();
+      const twin = new SpikingNetwork(graph, 'ann', {});
+      const error = await twin.run({ data: [1, 1e20], shape: [2, 1] }, { engine }).catch((thrown) => thrown);
+      expect(error).toBeInstanceOf(DataError);
+      expect(error.message).toMatch(/precision/);
+    },
+  );
+
+  test('weights that single precision cannot hold, unless it runs in double', async () => {
+    const graph = new GraphBuilder([1]).dense(1).affine([1e300], [0]).build();
+    const twin = new SpikingNetwork(graph, 'ann', {});
+    const error = await twin.run({ data: [1], shape: [1] }).catch((thrown) => thrown);
+    expect(error.code).toBe('MODEL_INVALID');
+    expect((await twin.run({ data: [1], shape: [1] }, { precision: 'f64' })).logits.data[0]).toBeGreaterThan(1e250);
+  });
+
   test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
     'an image with %d in it, and says where',
     async (value) => {

@@ -45,7 +45,7 @@ export function typed(error: unknown): FirstspikeError {
   if (code === 'InvalidArg') {
     return new DataError('INPUT_INVALID', {
       message: `${message}.`,
-      remedy: 'Give finite numbers of the right shape.',
+      remedy: 'Give finite numbers of the right shape, in the range that the network was trained for.',
     });
   }
   const problem = {

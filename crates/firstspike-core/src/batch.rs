@@ -114,7 +114,7 @@ impl<T: Real> Runner<T> {
         let Request { reference, images, count, .. } = *request;
         let network = &self.network;
         let inputs = network.inputs();
-        check_images(images, count, inputs)?;
+        check_images::<I, T>(images, count, inputs)?;
         let alike = |other: &Self| {
             let others = other.network.populations();
             others.len() == network.populations().len()
@@ -134,6 +134,10 @@ impl<T: Real> Runner<T> {
                 let image = &images[index * inputs..][..inputs];
                 let outcome = self.with_workspace(|space| self.run_image(request, index, image, space));
                 request.progress.fetch_add(1, Ordering::Relaxed);
+                let mut logits = outcome.output.iter().chain(&outcome.reference_output);
+                if logits.any(|x| !x.is_finite()) {
+                    return Err(RunError::Overflow { image: index });
+                }
                 Ok(outcome)
             })
             .collect::<Result<_, _>>()?;
@@ -177,12 +181,12 @@ impl<T: Real> Runner<T> {
     }
 }
 
-/// Refuses images that are not `count` times `inputs` finite numbers.
-pub(crate) fn check_images<I: Real>(images: &[I], count: usize, inputs: usize) -> Result<(), RunError> {
+/// Refuses images that are not `count` times `inputs` numbers that are finite in precision `T`.
+pub(crate) fn check_images<I: Real, T: Real>(images: &[I], count: usize, inputs: usize) -> Result<(), RunError> {
     if images.len() != count * inputs {
         return Err(RunError::InputLength { count, expected: count * inputs, actual: images.len() });
     }
-    match images.iter().position(|x| !x.is_finite()) {
+    match images.iter().position(|x| !T::from_f64(x.to_f64()).is_finite()) {
         Some(at) => Err(RunError::NotFinite { image: at / inputs, element: at % inputs }),
         None => Ok(()),
     }

@@ -169,7 +169,7 @@ impl Calibration {
         cancel: &AtomicBool,
     ) -> Result<(), RunError> {
         let inputs = network.inputs();
-        check_images(images, count, inputs)?;
+        check_images::<I, f32>(images, count, inputs)?;
         let group = 2 * rayon::current_num_threads();
         let mut spaces: Vec<Workspace<f32>> = (0..group.min(count)).map(|_| Workspace::new(network)).collect();
         for images in images.chunks(group * inputs) {

@@ -31,13 +31,19 @@ pub enum RunError {
         /// Numbers given.
         actual: usize,
     },
-    /// An input is NaN or infinite.
-    #[error("image {image} holds a value that is not finite, at element {element}")]
+    /// An input is NaN, infinite, or too large for the precision.
+    #[error("image {image} holds a value that is not finite in this precision, at element {element}")]
     NotFinite {
         /// Index of the image in the batch.
         image: usize,
         /// Index of the element in the image.
         element: usize,
+    },
+    /// A potential is too large for the precision.
+    #[error("image {image} drives the network beyond what the precision can hold")]
+    Overflow {
+        /// Index of the image in the batch.
+        image: usize,
     },
     /// The reference network has other populations.
     #[error("the reference has other populations than the network")]

@@ -63,7 +63,14 @@ impl RawWeights<'_> {
 
     /// Packs the weights: `place` tells, for each stored element in order, its index in the packed weights and its
     /// input and output. Scales are applied in double precision and rounded once.
-    pub(crate) fn pack<T: Real>(&self, count: usize, mut place: impl FnMut(usize) -> (usize, usize, usize)) -> Vec<T> {
+    ///
+    /// # Errors
+    /// If a weight is too large for the precision.
+    pub(crate) fn pack<T: Real>(
+        &self,
+        count: usize,
+        mut place: impl FnMut(usize) -> (usize, usize, usize),
+    ) -> Result<Vec<T>, String> {
         let mut packed = vec![T::ZERO; count];
         let mut put = |index: usize, x: f64| {
             let (to, input, output) = place(index);
@@ -85,6 +92,9 @@ impl RawWeights<'_> {
             DataType::Int8 => each!(1, |b| f64::from(i8::from_le_bytes(b))),
             DataType::UInt8 => each!(1, |b| f64::from(u8::from_le_bytes(b))),
         }
-        packed
+        match packed.iter().find(|weight| !weight.is_finite()) {
+            Some(_) => Err("weights exceed what the precision can hold".to_owned()),
+            None => Ok(packed),
+        }
     }
 }

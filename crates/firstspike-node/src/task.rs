@@ -61,7 +61,7 @@ fn pool(threads: usize) -> Result<Arc<ThreadPool>> {
 fn status(error: &RunError) -> Status {
     match error {
         RunError::Cancelled => Status::Cancelled,
-        RunError::InputLength { .. } | RunError::NotFinite { .. } => Status::InvalidArg,
+        RunError::InputLength { .. } | RunError::NotFinite { .. } | RunError::Overflow { .. } => Status::InvalidArg,
         RunError::ReferenceMismatch => Status::GenericFailure,
     }
 }

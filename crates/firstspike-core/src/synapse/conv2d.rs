@@ -40,7 +40,7 @@ impl<T: Real> Conv2d<T> {
             let (i, o) = (rest % group_in, rest / group_in);
             let group = o / group_out;
             (((tap * groups + group) * group_in + i) * group_out + o % group_out, group * group_in + i, o)
-        });
+        })?;
         Ok(Self { geometry, groups, weights })
     }
 

@@ -40,7 +40,7 @@ impl<T: Real> Dense<T> {
             let (i, o) = if transposed { (index % inputs, index / inputs) } else { (index / outputs, index % outputs) };
             let neuron = order.map_or(i, |order| order[i] as usize);
             (neuron * outputs + o, i, o)
-        });
+        })?;
         Ok(Self { input, outputs, weights })
     }
 
