@@ -39,6 +39,7 @@ export {
   type LayerReport,
 } from './evaluate/evaluate.js';
 export type { Timing } from './evaluate/latency.js';
+export type { QuartzOperations } from './evaluate/quartz-operations.js';
 export {
   KNOBS,
   type Knob,

@@ -95,6 +95,12 @@ export function formatEvaluation(report: Evaluation, calibration?: CalibrationNo
       'synaptic events',
       `${formatCount(report.synapticEvents / images)} per image (original network ${formatCount(macs / images)} MACs)`,
     ],
+    ...(report.quartz
+      ? ([['authors count', `${formatCount(report.quartz.operations / images)} operations per image`]] as [
+          string,
+          string,
+        ][])
+      : []),
     ['speed', report.imagesPerSecond === undefined ? '-' : `${formatCount(report.imagesPerSecond)} images/s`],
     ...(calibration
       ? ([['calibrated on', `${calibration.images} images of ${calibration.data}`]] as [string, string][])

@@ -6,7 +6,7 @@ import { depthwise } from './depthwise.js';
 import { type Extent, neurons, type Population, type Projection, type Stage, type Topology } from './topology.js';
 
 /** A stage whose sources are other populations. */
-function withSources(stage: Stage, moved: (source: number) => number): Stage {
+export function withSources(stage: Stage, moved: (source: number) => number): Stage {
   switch (stage.kind) {
     case 'input':
       return stage;
@@ -23,7 +23,7 @@ function withSources(stage: Stage, moved: (source: number) => number): Stage {
 }
 
 /** Neurons that take over a population's values one to one, as weights (so that scales can be folded into them). */
-function relay(name: string, source: number, extent: Extent): Population {
+export function relay(name: string, source: number, extent: Extent): Population {
   const bias = { values: new Float64Array(extent.channels) };
   const ones = new Float64Array(extent.channels).fill(1);
   const synapse = {

@@ -4,6 +4,10 @@
  * Activations are normalised to at most 1: the weights of a layer are divided by a percentile of its activations and
  * multiplied by that of its sources, biases divided. A value then is a time on a grid of T levels. The last layer is
  * not rectified, so that its values may be negative; they are decoded and scaled back to logits.
+ *
+ * Pooling is a circuit of neurons, of which the first to spike silences the others (the largest value wins), and average
+ * pooling is part of the synapses that follow it. The authors' simulation decodes the spikes, pools the values, and
+ * encodes them again: `pooling: 'analog'`.
  */
 
 import type { Problem } from '../errors.js';
@@ -11,9 +15,17 @@ import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
-import { foldSource, relayBehind, relayInput, scaleTargets, uniformMap } from './edit.js';
+import { foldSource, relay, relayBehind, relayInput, scaleTargets, uniformMap, withSources } from './edit.js';
 import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
-import { neurons, type Projection, readout, sources, type Topology } from './topology.js';
+import {
+  neurons,
+  type Pooling,
+  type Population,
+  type Projection,
+  readout,
+  sources,
+  type Topology,
+} from './topology.js';
 
 /** Options of the code `quartz`. */
 export interface QuartzOptions extends RangeOptions {
@@ -24,17 +36,35 @@ export interface QuartzOptions extends RangeOptions {
   /** Whether a neuron that has spiked stays silent, as on Loihi; in the authors' simulation it may spike again. */
   readonly latch?: boolean;
   /**
+   * Whether neurons may spike while their inputs arrive (`one`, the default), or wait for all of them (`two`), so that
+   * partial sums never spike early.
+   */
+  readonly phases?: 'one' | 'two';
+  /** Whether values are rounded to the `nearest` level (threshold T - 1/2, the default) or `down` (T, as on Loihi). */
+  readonly rounding?: 'nearest' | 'down';
+  /** Whether a bias spikes at the `time` of its value (the default), or at that of its magnitude with its `sign`. */
+  readonly bias?: 'time' | 'sign';
+  /** Largest magnitude of a normalised bias, at most 2; what is beyond is lost. 1.5 if absent. */
+  readonly biasLimit?: number;
+  /** Whether neurons whose value is zero do not spike; in the authors' simulation all do. */
+  readonly silentZeros?: boolean;
+  /** Whether pooling is done by neurons (`spiking`, the default), or on decoded values (`analog`). */
+  readonly pooling?: 'spiking' | 'analog';
+  /**
    * What logits are read from: the `times` of the last layer's spikes, as in the authors' simulation, or (the default)
    * its `potentials` at the spikes, which tell apart neurons that spike in the same step.
    */
   readonly readout?: 'times' | 'potentials';
 }
 
+/** Decisions in which simulation and chip differ. */
+type Decisions = Required<
+  Pick<QuartzOptions, 'latch' | 'phases' | 'rounding' | 'bias' | 'biasLimit' | 'silentZeros' | 'pooling' | 'readout'>
+>;
+
 /** Parameters of a network in the code `quartz`. */
-export interface QuartzParameters {
+export interface QuartzParameters extends Decisions {
   readonly levels: number;
-  readonly latch: boolean;
-  readonly readout: 'times' | 'potentials';
   /** The activation of each population that is sent as 1, by name. */
   readonly scales: Readonly<Record<string, number>>;
 }
@@ -43,9 +73,22 @@ export interface QuartzParameters {
 export const quartz: Code<QuartzOptions, QuartzParameters> = {
   name: 'quartz',
   title: 'time to first spike on a grid (Quartz)',
-  version: 1,
+  version: 2,
   needsCalibration: true,
-  defaults: { steps: 16, normalise: true, latch: false, readout: 'potentials', percentile: 99.9, layerPercentiles: {} },
+  defaults: {
+    steps: 16,
+    normalise: true,
+    latch: false,
+    phases: 'one',
+    rounding: 'nearest',
+    bias: 'time',
+    biasLimit: 1.5,
+    silentZeros: false,
+    pooling: 'spiking',
+    readout: 'potentials',
+    percentile: 99.9,
+    layerPercentiles: {},
+  },
   unsupported,
   parametrise,
   build,
@@ -61,10 +104,63 @@ function unsupported({ populations }: Topology): Problem[] {
 }
 
 /** The topology with neurons that put the input on the grid, and others that read the last layer's times. */
-function expand(topology: Topology): { topology: Topology; last: number } {
+function expand(topology: Topology, pooling: 'spiking' | 'analog'): Expanded {
   const encoded = relayInput(topology, 'times');
-  const last = readout(encoded).indexOf(true);
-  return { topology: relayBehind(encoded, last, 'logits'), last };
+  const pooled = pooling === 'analog' ? decodeBeforePooling(encoded) : { topology: encoded, values: new Set<string>() };
+  const last = readout(pooled.topology).indexOf(true);
+  return { ...pooled, topology: relayBehind(pooled.topology, last, 'logits'), last };
+}
+
+interface Expanded {
+  readonly topology: Topology;
+  /** The last layer. */
+  readonly last: number;
+  /** Names of the populations that do not spike. */
+  readonly values: ReadonlySet<string>;
+}
+
+/** The topology with populations that decode what is pooled, and others that encode the result. */
+function decodeBeforePooling(topology: Topology): Pick<Expanded, 'topology' | 'values'> {
+  const tail = readout(topology);
+  const populations: Population[] = [];
+  const values = new Set<string>();
+  const place: number[] = [];
+  const add = (population: Population) => populations.push(population) - 1;
+  const addValues = (population: Population) => {
+    values.add(population.name);
+    return add(population);
+  };
+  for (const [index, population] of topology.populations.entries()) {
+    const { name, extent, stage } = population;
+    const moved = (source: number) => place[source];
+    if (tail[index] && stage.kind !== 'neurons') {
+      place[index] = add({ ...population, stage: withSources(stage, moved) });
+    } else if (stage.kind === 'maxpool') {
+      const { extent: whole } = topology.populations[stage.source];
+      const decoded = addValues(relay(`${name}/decoded`, moved(stage.source), whole));
+      const pool = addValues({ name: `${name}/values`, extent, stage: { ...stage, source: decoded } });
+      place[index] = add(relay(name, pool, extent));
+    } else if (stage.kind === 'neurons') {
+      const projections = stage.projections.map((projection, i): Projection => {
+        const { source, pool, synapse } = projection;
+        if (!pool) return { ...projection, source: moved(source) };
+        const each = relay(`${name}/pooled ${i}`, moved(source), pool.geometry.output);
+        const averages = addValues(withPool(each, pool));
+        return { source: add(relay(`${name}/encoded ${i}`, averages, pool.geometry.output)), synapse };
+      });
+      place[index] = add({ ...population, stage: { ...stage, projections } });
+    } else {
+      place[index] = add({ ...population, stage: withSources(stage, moved) });
+    }
+  }
+  return { topology: { ...topology, populations }, values };
+}
+
+/** A relay whose synapses average first. */
+function withPool({ name, extent, stage }: Population, pool: Pooling): Population {
+  if (stage.kind !== 'neurons') throw new Error(`${name} is no relay`);
+  const projections = stage.projections.map((projection) => ({ ...projection, pool }));
+  return { name, extent, stage: { ...stage, projections } };
 }
 
 function parametrise(
@@ -72,18 +168,16 @@ function parametrise(
   calibration: Calibration | undefined,
   options: QuartzOptions,
 ): QuartzParameters {
-  const {
-    steps,
-    latch,
-    normalise,
-    readout: read,
-    ...range
-  } = { ...quartz.defaults, ...options } as Required<QuartzOptions>;
+  const { steps, normalise, percentile, layerPercentiles, ...decisions } = {
+    ...quartz.defaults,
+    ...options,
+  } as Required<QuartzOptions>;
+  const range = { percentile, layerPercentiles };
   const [input, ...others] = topology.populations;
   const integrating = others.filter(({ stage }) => stage.kind === 'neurons').map(({ name }) => name);
   refuse(unsupported(topology), [
     ...stepProblems(steps, 2, 4096),
-    ...choiceProblems('readout', read, ['times', 'potentials']),
+    ...decisionProblems(decisions),
     ...percentileProblems(range, [input.name, ...integrating]),
   ]);
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;
@@ -95,7 +189,19 @@ function parametrise(
   // The input's own extremes are its range: nothing of it is clipped.
   const inputScale = normalise ? magnitude(rangeOf(calibration, input.name, {})) : 1;
   const shared = sharedScales(topology, new Map([[input.name, inputScale], ...scales]));
-  return { levels: steps, latch, readout: read, scales: shared };
+  return { levels: steps, ...decisions, scales: shared };
+}
+
+function decisionProblems({ phases, rounding, bias, pooling, readout: read, biasLimit }: Decisions): Problem[] {
+  const possible = biasLimit >= 0 && biasLimit <= 2;
+  return [
+    ...choiceProblems('phases', phases, ['one', 'two']),
+    ...choiceProblems('rounding', rounding, ['nearest', 'down']),
+    ...choiceProblems('bias', bias, ['time', 'sign']),
+    ...choiceProblems('pooling', pooling, ['spiking', 'analog']),
+    ...choiceProblems('readout', read, ['times', 'potentials']),
+    ...(possible ? [] : [{ message: `biasLimit cannot be ${biasLimit}.`, remedy: 'Choose a number from 0 to 2.' }]),
+  ];
 }
 
 /** Gives layers whose spikes are joined one scale, the largest of theirs: pooling and new addresses cannot rescale. */
@@ -118,63 +224,79 @@ function sharedScales({ populations }: Topology, own: ReadonlyMap<string, number
   return Object.fromEntries(names);
 }
 
-function build(original: Topology, { levels, latch, readout: read, scales }: QuartzParameters): CodedTopology {
-  refuse([], stepProblems(levels, 2, 4096));
-  const { topology, last } = expand(original);
+function build(original: Topology, { levels, scales, ...decisions }: QuartzParameters): CodedTopology {
+  refuse([], [...stepProblems(levels, 2, 4096), ...decisionProblems(decisions)]);
+  const { topology, last, values } = expand(original, decisions.pooling);
   const scale: number[] = [];
   const windows: (Window | undefined)[] = [];
   const populations = topology.populations.map((population, index): CodedPopulation => {
     const { name, extent, stage } = population;
     const from = sources(stage);
-    const end = Math.max(0, ...from.map((source) => windows[source]).map((w) => (w ? w.start + w.width : 0)));
+    const [first] = from;
     if (stage.kind === 'input') {
       scale[index] = 1;
       return { role: 'input', neurons: 0 };
     }
-    if (index === last + 1) {
-      // The values of the last layer, scaled back.
+    if (values.has(name) || index > last) {
+      // Decoded: in the units of the original network, within the window of the source.
       scale[index] = 1;
-      return { ...analog(population, 'readout'), ...rescaled(population.stage, topology, scale, 1) };
-    }
-    if (index > last) {
-      scale[index] = 1;
-      return analog(population, 'readout');
+      windows[index] = values.has(name) ? windows[first] : undefined;
+      return { ...analog(population, values.has(name) ? 'route' : 'readout'), ...rescaled(stage, topology, scale, 1) };
     }
     if (stage.kind === 'neurons') {
-      const input = index === 1;
-      scale[index] = input ? scales[topology.populations[0].name] : scales[name];
-      windows[index] = { start: end, width: levels - 1 };
+      const end = Math.max(0, ...from.map((source) => endOf(windows[source])));
       const rectify = stage.activation === 'relu';
-      const neuron = input
-        ? ({ kind: 'quartzinput', levels } as const)
-        : ({
-            kind: 'quartz',
-            levels,
-            rectify,
-            latch,
-            bias: true,
-            readout: index === last && read === 'potentials',
-          } as const);
+      const neuron = {
+        kind: 'quartz' as const,
+        levels,
+        rectify,
+        latch: decisions.latch,
+        silentZeros: decisions.silentZeros,
+        twoPhases: decisions.phases === 'two',
+        floor: decisions.rounding === 'down',
+        signedBias: decisions.bias === 'sign',
+        biasLimit: decisions.biasLimit,
+        readout: index === last && decisions.readout === 'potentials',
+      };
+      // Values that are put on the grid: the input, and what was pooled.
+      const input = index === 1;
+      const encodes = input || values.has(topology.populations[first].name);
+      scale[index] = input
+        ? scales[topology.populations[0].name]
+        : encodes
+          ? pooledScale(topology, scale, values, first)
+          : scales[name];
+      windows[index] = encodes && !input ? windows[first] : { start: end, width: levels - 1 };
       return {
-        role: input ? 'input' : rectify ? 'activation' : 'relay',
+        role: input ? 'input' : encodes ? 'pool' : rectify ? 'activation' : 'relay',
         neurons: neurons(extent),
         window: windows[index],
-        neuron,
+        neuron: encodes ? { kind: 'quartzinput', levels } : neuron,
         decode: { scale: scale[index], shift: 0 },
         ...rescaled(stage, topology, scale, scale[index]),
       };
     }
-    const [first] = from;
     if (from.some((source) => scale[source] !== scale[first])) {
       throw new Error(`${name} joins layers of different scales`);
     }
     scale[index] = scale[first];
-    windows[index] = { start: end - (levels - 1), width: levels - 1 };
+    windows[index] = windows[from.reduce((a, b) => (endOf(windows[b]) > endOf(windows[a]) ? b : a))];
     const pool = stage.kind === 'maxpool';
     const decode = { scale: scale[index], shift: 0 };
     return { role: pool ? 'pool' : 'route', neurons: pool ? neurons(extent) : 0, window: windows[index], decode };
   });
   return { topology, populations };
+}
+
+function endOf(window: Window | undefined): number {
+  return window ? window.start + window.width : 0;
+}
+
+/** The activation that was sent as 1 before it was decoded and pooled. */
+function pooledScale({ populations }: Topology, scale: readonly number[], values: ReadonlySet<string>, index: number) {
+  let spiking = index;
+  while (values.has(populations[spiking].name)) [spiking] = sources(populations[spiking].stage);
+  return scale[spiking];
 }
 
 /** Synapses and bias between populations of which `scale` is sent as 1. */

@@ -58,7 +58,7 @@ export const ttfsAlpha: Code<TtfsAlphaOptions, TtfsAlphaParameters> = {
   version: 1,
   continuous: true,
   needsCalibration: true,
-  defaults: { zeta: 0.5, percentile: 100, layerPercentiles: {} },
+  defaults: { zeta: 0.5, inputRange: undefined, percentile: 100, layerPercentiles: {} },
   unsupported: (topology) => ttfs.unsupported(topology),
   parametrise,
   build,

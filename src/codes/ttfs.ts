@@ -51,7 +51,7 @@ export const ttfs: Code<TtfsOptions, TtfsParameters> = {
   version: 1,
   continuous: true,
   needsCalibration: true,
-  defaults: { zeta: 0.5, saturate: false, percentile: 100, layerPercentiles: {} },
+  defaults: { zeta: 0.5, saturate: false, inputRange: undefined, percentile: 100, layerPercentiles: {} },
   unsupported,
   parametrise,
   build,

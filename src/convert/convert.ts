@@ -34,6 +34,18 @@ export async function convert(graph: Graph, options: ConvertOptions): Promise<Sp
   }
   // An option that is undefined is one that is absent.
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  refuseUnknown(name, given, code.defaults as object);
   const parameters = await code.parametrise(lower(graph), calibration, given, { respond });
   return new SpikingNetwork(graph, name, parameters);
+}
+
+/** Refuses options that a code does not have: what is not understood is not ignored. */
+function refuseUnknown(code: string, given: object, defaults: object): void {
+  const problems = Object.keys(given)
+    .filter((option) => !Object.hasOwn(defaults, option))
+    .map((option) => ({
+      message: `the code ${code} has no option "${option}".`,
+      remedy: `Its options are ${Object.keys(defaults).join(', ') || 'none'}.`,
+    }));
+  if (problems.length > 0) throw new ConvertError('OPTION_INVALID', problems);
 }

@@ -10,6 +10,7 @@ import { asImages, type Images } from '../simulate/images.js';
 import type { Engine, LayerDifference, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
 import { energyRatio } from './energy.js';
+import { type QuartzOperations, quartzOperations } from './quartz-operations.js';
 import { measureThroughput } from './throughput.js';
 
 /** Images of a data set with the labels that they should get. */
@@ -85,6 +86,8 @@ export interface Evaluation {
   readonly operations: number;
   readonly memoryReads: number;
   readonly memoryWrites: number;
+  /** Operations and memory accesses as the authors of `quartz` count them; only in that code. */
+  readonly quartz?: QuartzOperations;
   /** Multiply-adds of the original network. */
   readonly macs: number;
   /** Energy of an event-driven machine over that of the original network, by a model: see {@link energyRatio}. */
@@ -191,6 +194,7 @@ export async function evaluate(
     operations: total(counters, 'operations'),
     memoryReads: total(counters, 'memoryReads'),
     memoryWrites: total(counters, 'memoryWrites'),
+    ...(network.code.name === 'quartz' && { quartz: quartzOperations(counters, network.layers) }),
     macs: macs * counters.images,
     energyRatio: energyRatio(counters, network.layers, macs),
     saturated: total(counters, 'saturated'),

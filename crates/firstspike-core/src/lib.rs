@@ -31,7 +31,7 @@ pub use disturbance::{Disturbance, WeightDisturbance};
 pub use engine::{Engine, Workspace};
 pub use error::{BuildError, RunError};
 pub use network::{Bias, Decode, Network, Population, Stage};
-pub use neuron::{Activation, Amos, Encoder, FewSpike, Neuron, Quartz, Ttfs, TtfsAlpha};
+pub use neuron::{Activation, Amos, BiasSpike, Encoder, FewSpike, Neuron, Quartz, Ttfs, TtfsAlpha};
 pub use real::Real;
 pub use record::{Counts, Record, Train};
 pub use shape::{Geometry, Shape};

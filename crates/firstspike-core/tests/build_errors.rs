@@ -21,7 +21,7 @@ fn few_spike() -> FewSpike<f64> {
 }
 
 fn quartz(levels: usize) -> Quartz {
-    Quartz { levels, rectify: true, latch: false, bias: true, readout: false }
+    Quartz::new(levels)
 }
 
 fn same(source: usize, shape: Shape) -> Projection<f64> {

@@ -1,8 +1,8 @@
 //! Descriptions of networks as JavaScript gives them, and what the kernel makes of them.
 
 use firstspike_core::{
-    Activation, Amos, AveragePool, Bias, Conv2d, DataType, Decode, Dense, Encoder, FewSpike, Geometry, MaxPool, Neuron,
-    Population, Projection, Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
+    Activation, Amos, AveragePool, Bias, BiasSpike, Conv2d, DataType, Decode, Dense, Encoder, FewSpike, Geometry,
+    MaxPool, Neuron, Population, Projection, Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
 };
 use napi::bindgen_prelude::{Float64Array, Uint8Array, Uint16Array, Uint32Array};
 use napi_derive::napi;
@@ -160,12 +160,20 @@ pub enum BindingNeuron {
     Quartz {
         /// Levels of time.
         levels: u32,
-        /// Whether silent neurons are made to spike.
+        /// Whether the rectifier ends the window.
         rectify: bool,
+        /// Whether it leaves values of zero silent.
+        silent_zeros: bool,
         /// Whether a neuron that has spiked stays silent.
         latch: bool,
-        /// Whether the neurons have a bias spike.
-        bias: bool,
+        /// Whether neurons wait for all inputs.
+        two_phases: bool,
+        /// Whether values are rounded down.
+        floor: bool,
+        /// Whether the bias spike carries the sign as its weight.
+        signed_bias: bool,
+        /// Largest magnitude of a bias.
+        bias_limit: f64,
         /// Whether the spikes are read as an output, and the potential with them.
         readout: bool,
     },
@@ -351,20 +359,30 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             output: rounded(output),
             range: [T::from_f64(range.0), T::from_f64(range.1)],
         }),
-        BindingNeuron::Quartz { levels, rectify, latch, bias, readout } => Neuron::Quartz(Quartz {
+        BindingNeuron::Quartz {
+            levels,
+            rectify,
+            silent_zeros,
+            latch,
+            two_phases,
+            floor,
+            signed_bias,
+            bias_limit,
+            readout,
+        } => Neuron::Quartz(Quartz {
             levels: *levels as usize,
             rectify: *rectify,
+            silent_zeros: *silent_zeros,
             latch: *latch,
-            bias: *bias,
+            two_phases: *two_phases,
+            floor: *floor,
+            bias: if *signed_bias { BiasSpike::Sign } else { BiasSpike::Time },
+            bias_limit: *bias_limit,
             readout: *readout,
         }),
-        BindingNeuron::QuartzInput { levels } => Neuron::QuartzInput(Quartz {
-            levels: *levels as usize,
-            rectify: true,
-            latch: true,
-            bias: false,
-            readout: false,
-        }),
+        BindingNeuron::QuartzInput { levels } => {
+            Neuron::QuartzInput(Quartz { bias: BiasSpike::None, ..Quartz::new(*levels as usize) })
+        }
     })
 }
 

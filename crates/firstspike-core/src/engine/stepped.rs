@@ -29,7 +29,7 @@ impl<T: Real> Workspace<T> {
                 let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
                 let mut moved = Vec::new();
                 for (key, &v) in self.potentials.iter().enumerate() {
-                    self.counts[index].saturated += u64::from(v > T::ONE || v < T::ZERO);
+                    self.counts[index].saturated += u64::from(v.abs() > T::ONE);
                     send(&mut train, &mut moved, disturbed.as_ref(), shape, (quartz.step_of(v), key, T::ONE));
                 }
                 push_moved(&mut train, moved, shape);

@@ -18,18 +18,37 @@
 
 use crate::real::Real;
 
-/// A neuron that integrates spikes on a grid of time.
+/// How a bias spikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent decisions that the authors' two repositories differ in")]
+pub enum BiasSpike {
+    /// Not at all.
+    None,
+    /// At the step of its value, with a weight of 1: the authors' simulation.
+    Time,
+    /// At the step of its magnitude, with its sign as weight: the authors' circuits on Loihi.
+    Sign,
+}
+
+/// A neuron that integrates spikes on a grid of time. The authors' two repositories differ in some decisions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent decisions")]
 pub struct Quartz {
     /// T, levels of time; at least 2.
     pub levels: usize,
-    /// Whether the rectifier makes silent neurons spike; not so in the last layer, whose values may be negative.
+    /// Whether the rectifier ends the window; not so in the last layer, whose values may be negative.
     pub rectify: bool,
+    /// Whether the rectifier makes no neuron spike: values of zero are silent.
+    pub silent_zeros: bool,
     /// Whether a neuron that has spiked stays silent, as on Loihi; in the authors' simulation it may spike again.
     pub latch: bool,
-    /// Whether the neurons have a bias spike.
-    pub bias: bool,
+    /// Whether neurons spike from the readout on only, when all inputs have arrived.
+    pub two_phases: bool,
+    /// Whether the threshold is T, so that values are rounded down; T - 1/2 rounds them to the nearest level.
+    pub floor: bool,
+    /// How the bias spikes.
+    pub bias: BiasSpike,
+    /// Largest magnitude of a bias; what is beyond is lost.
+    pub bias_limit: f64,
     /// Whether the spikes are read as an output, and the potential at the spike with them: it tells how far the neuron
     /// was beyond the threshold, and so the value between two levels of time.
     pub readout: bool,
@@ -43,15 +62,35 @@ pub(crate) struct QuartzState<T> {
     /// Sum of all weighted inputs of the window.
     total: Vec<T>,
     bias_step: Vec<u32>,
+    /// Weight of the bias spike.
+    bias_weight: Vec<T>,
     /// Threshold of each neuron.
     threshold: Vec<T>,
     spiked: Vec<bool>,
 }
 
 impl Quartz {
+    /// Neurons of the authors' simulation.
+    pub fn new(levels: usize) -> Self {
+        Self {
+            levels,
+            rectify: true,
+            silent_zeros: false,
+            latch: false,
+            two_phases: false,
+            floor: false,
+            bias: BiasSpike::Time,
+            bias_limit: 1.5,
+            readout: false,
+        }
+    }
+
     /// Why the parameters make no sense, if they make none.
     pub(crate) fn fault(self) -> Option<String> {
-        (self.levels < 2 || self.levels > 1 << 16).then(|| format!("{} levels of time", self.levels))
+        if self.levels < 2 || self.levels > 1 << 16 {
+            return Some(format!("{} levels of time", self.levels));
+        }
+        (!(self.bias_limit >= 0.0 && self.bias_limit <= 2.0)).then(|| format!("biases up to {}", self.bias_limit))
     }
 
     /// Steps of a layer.
@@ -90,25 +129,39 @@ impl Quartz {
             values.clear();
             values.resize(count, T::ZERO);
         }
-        let threshold = T::from_f64(self.levels as f64 - 0.5);
+        let threshold = T::from_f64(self.levels as f64 - if self.floor { 0.0 } else { 0.5 });
         state.threshold.clear();
         state.threshold.extend((0..count).map(|neuron| threshold * (T::ONE + mismatch(neuron))));
         state.spiked.clear();
         state.spiked.resize(count, false);
-        state.total.clear();
         state.bias_step.clear();
-        if self.bias {
-            let limit = T::from_f64(1.5);
-            state.bias_step.extend(bias.map(|b| self.step_of(b.max(-limit).min(limit)) as u32));
-            state.total.extend(total.iter().map(|&x| x + T::ONE));
-        } else {
-            state.bias_step.resize(count, u32::MAX);
-            state.total.extend_from_slice(total);
+        state.bias_weight.clear();
+        let limit = T::from_f64(self.bias_limit);
+        let limited = bias.map(|b| b.max(-limit).min(limit));
+        match self.bias {
+            BiasSpike::None => {
+                state.bias_step.resize(count, u32::MAX);
+                state.bias_weight.resize(count, T::ZERO);
+            }
+            BiasSpike::Time => {
+                state.bias_step.extend(limited.map(|b| self.step_of(b) as u32));
+                state.bias_weight.resize(count, T::ONE);
+            }
+            BiasSpike::Sign => {
+                for b in limited {
+                    let sign = if b < T::ZERO { -T::ONE } else { T::ONE };
+                    state.bias_step.push(if b == T::ZERO { u32::MAX } else { self.step_of(b.abs()) as u32 });
+                    state.bias_weight.push(if b == T::ZERO { T::ZERO } else { sign });
+                }
+            }
         }
+        state.total.clear();
+        state.total.extend(total.iter().zip(&state.bias_weight).map(|(&x, &weight)| x + weight));
     }
 
     /// One step: `input` has the weighted spikes that arrive in it. Calls `spike` with each neuron that spikes, in
-    /// order, its potential, and whether it does so before the readout. Returns the number of neurons that received anything.
+    /// order, its potential, and whether it does so before the readout (or, if that cannot be, at once with a value above 1). Returns
+    /// the number of neurons whose current changed, which is how the authors count inputs.
     pub(crate) fn step<T: Real>(
         self,
         state: &mut QuartzState<T>,
@@ -121,11 +174,14 @@ impl Quartz {
         if self.rectify && step > rectifier {
             return 0;
         }
+        let waits = self.two_phases && step < readout;
+        // What a value of 1 leaves room for, rounded.
+        let beyond = T::from_f64(self.levels as f64 + if self.floor { 1.0 } else { 0.5 });
         let mut received = 0;
         for (neuron, &arriving) in input.iter().enumerate() {
             let mut arriving = arriving;
             if state.bias_step[neuron] as usize == step {
-                arriving += T::ONE;
+                arriving += state.bias_weight[neuron];
             }
             if step == readout {
                 arriving += T::ONE - state.total[neuron];
@@ -133,10 +189,12 @@ impl Quartz {
             received += u64::from(arriving != T::ZERO);
             state.current[neuron] += arriving;
             state.potential[neuron] += state.current[neuron];
-            let crosses = state.potential[neuron] >= state.threshold[neuron] && !(self.latch && state.spiked[neuron]);
-            let rectified = self.rectify && step == rectifier && !state.spiked[neuron];
+            let potential = state.potential[neuron];
+            let crosses = potential >= state.threshold[neuron] && !(self.latch && state.spiked[neuron]) && !waits;
+            let rectified = self.rectify && !self.silent_zeros && step == rectifier && !state.spiked[neuron];
             if crosses || rectified {
-                spike(neuron, state.potential[neuron], step < readout);
+                let early = step < readout || (self.two_phases && step == readout && potential >= beyond);
+                spike(neuron, potential, early);
                 state.potential[neuron] = T::ZERO;
                 state.current[neuron] = T::ZERO;
                 state.spiked[neuron] = true;
