@@ -8,10 +8,12 @@
  * @packageDocumentation
  */
 
-export type { AmosOptions } from './codes/amos.js';
-export type { ActivationStatistics, Calibration, LayerStatistics } from './codes/calibration.js';
+export type { AmosCircuit, AmosOptions } from './codes/amos.js';
+export type { ActivationStatistics, Calibration, Distribution, LayerStatistics } from './codes/calibration.js';
 export type { Role, Window } from './codes/code.js';
-export type { FewSpikeOptions } from './codes/few-spike.js';
+export type { FewSpikeGate, FewSpikeOptions } from './codes/few-spike.js';
+export type { FitFigures, FitSettings, Histogram, Importance } from './codes/fitting.js';
+export type { FunctionName } from './codes/functions.js';
 export type { CodeName, CodeOptions } from './codes/index.js';
 export type { QuartzOptions } from './codes/quartz.js';
 export type { RangeOptions } from './codes/ranges.js';
@@ -49,6 +51,8 @@ export {
   type SweepPoint,
   sweep,
 } from './evaluate/sweep.js';
+export { type FitOptions, fitGate, type GateFit } from './fit/fit.js';
+export type { FitRun } from './fit/run.js';
 export type { Constant, DataType } from './graph/constant.js';
 export { describeGraph, type GraphDescription, type NodeDescription } from './graph/describe.js';
 export type * from './graph/graph.js';

@@ -66,7 +66,8 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-function number(text: string): number {
+/** Parses a finite number. */
+export function number(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('It must be a number.');

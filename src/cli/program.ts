@@ -8,6 +8,7 @@ import type { Context } from './context.js';
 import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
 import { evalCommand } from './eval.js';
+import { fitCommand } from './fit.js';
 import { inspectCommand } from './inspect.js';
 import { runCommand } from './run.js';
 import { sweepCommand } from './sweep.js';
@@ -36,6 +37,7 @@ export function createProgram(): { run: (args: readonly string[]) => Promise<num
     evalCommand,
     compareCommand,
     sweepCommand,
+    fitCommand,
   ]) {
     program.addCommand(command(context));
   }

@@ -24,6 +24,8 @@ export interface AmosOptions extends RangeOptions {
 export interface AmosCircuit {
   /** Weight of the input on each neuron. */
   readonly input: readonly number[];
+  /** Weight of the second input on each neuron; empty where there is none. */
+  readonly second: readonly number[];
   /** Threshold of each neuron. */
   readonly threshold: readonly number[];
   /** Inhibition by earlier neurons: those of neuron 1, then of neuron 2, and so on. */
@@ -66,6 +68,7 @@ function parametrise(topology: Topology, calibration: Calibration | undefined, o
     const half = rounding === 'nearest' ? values[steps - 1] / 2 : 0;
     const circuit = {
       input: values.map(() => 1),
+      second: [],
       threshold: values.map((value) => value - half),
       inhibition: values.flatMap((_, i) => values.slice(0, i)),
       output: values,
@@ -80,8 +83,8 @@ function build(topology: Topology, { circuits }: AmosParameters): CodedTopology 
   return buildGates(topology, (name) => {
     const circuit = circuits[name];
     if (!circuit) return undefined;
-    const { input, threshold, inhibition, output } = circuit;
-    const numbers = { input: [...input], second: [], threshold: [...threshold], inhibition: [...inhibition] };
+    const { input, second, threshold, inhibition, output } = circuit;
+    const numbers = { input: [...input], second: [...second], threshold: [...threshold], inhibition: [...inhibition] };
     const neuron = { kind: 'amos' as const, ...numbers, output: [...output], range: bounds(circuit.range) };
     return { steps: input.length, neurons: input.length, neuron };
   });

@@ -51,6 +51,35 @@ export function relayBehind(topology: Topology, index: number, name: string): To
   return { ...topology, populations: [...before, relay(`${source.name}/${name}`, index, source.extent), ...moved] };
 }
 
+/** A topology that shows what activation functions are applied to. */
+export interface Exposed {
+  readonly topology: Topology;
+  /** Where each population of the original is. */
+  readonly places: readonly number[];
+  /** Where the inputs of its activation function are; absent where it has none, or ReLU. */
+  readonly inputs: readonly (number | undefined)[];
+}
+
+/** Puts what activation functions other than ReLU are applied to into populations of their own. */
+export function exposeInputs(topology: Topology): Exposed {
+  const populations: Population[] = [];
+  const places: number[] = [];
+  const inputs: (number | undefined)[] = [];
+  for (const { name, extent, stage: original } of topology.populations) {
+    let stage = withSources(original, (source) => places[source]);
+    const bare = stage.kind !== 'neurons' || stage.activation === 'identity' || stage.activation === 'relu';
+    inputs.push(bare ? undefined : populations.length);
+    if (stage.kind === 'neurons' && !bare) {
+      const sum = { ...stage, activation: 'identity' as const };
+      const source = populations.push({ name: `${name}/inputs`, extent, stage: sum }) - 1;
+      const bias = { values: new Float64Array(extent.channels) };
+      stage = { ...stage, projections: [{ source, synapse: { kind: 'identity', extent } }], bias };
+    }
+    places.push(populations.push({ name, extent, stage }) - 1);
+  }
+  return { topology: { ...topology, populations }, places, inputs };
+}
+
 /** `scale x + shift` of each channel of a population. */
 export interface ChannelMap {
   readonly scale: Float64Array;

@@ -1,7 +1,8 @@
 /** Statistics of the original network's activations over a data set: what the codes choose their ranges from. */
 
 import { ann } from '../codes/ann.js';
-import type { ActivationStatistics, Calibration, LayerStatistics } from '../codes/calibration.js';
+import type { ActivationStatistics, Calibration, Distribution, LayerStatistics } from '../codes/calibration.js';
+import { exposeInputs } from '../codes/edit.js';
 import { lower } from '../codes/lower.js';
 import { DataError, FirstspikeError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
@@ -43,7 +44,8 @@ export async function calibrate(
   checkThreads(threads);
   checkCount('batch', batch, 1);
   checkCount('limit', limit ?? 1, 1);
-  const topology = lower(graph);
+  const original = lower(graph);
+  const { topology, places, inputs } = exposeInputs(original);
   const network = bindNetwork(ann.build(topology, {}), false);
   const calibration = new kernel.BindingCalibration(network, options.channelPercentiles ?? false);
   let seen = 0;
@@ -58,11 +60,16 @@ export async function calibrate(
       remedy: 'Give at least one image; a thousand make good statistics.',
     });
   }
-  const layers = topology.populations.map(({ name }, index) => layerStatistics(calibration, name, index));
+  const layers = original.populations.map(({ name }, i) => layerStatistics(calibration, name, places[i], inputs[i]));
   return { images: seen, layers: new Map(layers.map((layer) => [layer.name, layer])) };
 }
 
-function layerStatistics(calibration: BindingCalibration, name: string, index: number): LayerStatistics {
+function layerStatistics(
+  calibration: BindingCalibration,
+  name: string,
+  index: number,
+  inputs: number | undefined,
+): LayerStatistics {
   const plain = ({ count, min, max, zeros }: ActivationStatistics) => ({ count, min, max, zeros: zeros / count });
   let channels: ActivationStatistics[] | undefined;
   const ofChannels = () => {
@@ -75,14 +82,10 @@ function layerStatistics(calibration: BindingCalibration, name: string, index: n
     get channels() {
       return ofChannels();
     },
+    ...(inputs !== undefined && { inputs: distribution(calibration, name, inputs) }),
+    histogram: (range, cells) => histogram(calibration, index, range, cells),
     percentile(percent, channel) {
-      if (!(percent >= 0 && percent <= 100)) {
-        throw new FirstspikeError('OPTION_INVALID', {
-          layer: name,
-          message: `${percent} is no percentile.`,
-          remedy: 'Percentiles lie between 0 and 100.',
-        });
-      }
+      checkPercent(name, percent);
       const exists = channel === undefined || channel in ofChannels();
       const value = exists ? calibration.percentile(index, percent, channel) : null;
       if (value === null) {
@@ -95,4 +98,31 @@ function layerStatistics(calibration: BindingCalibration, name: string, index: n
       return value;
     },
   };
+}
+
+function distribution(calibration: BindingCalibration, name: string, index: number): Distribution {
+  const { count, min, max } = calibration.population(index);
+  return {
+    ...{ count, min, max },
+    histogram: (range, cells) => histogram(calibration, index, range, cells),
+    percentile(percent) {
+      checkPercent(name, percent);
+      return calibration.percentile(index, percent) ?? Number.NaN;
+    },
+  };
+}
+
+function histogram(
+  calibration: BindingCalibration,
+  index: number,
+  [low, high]: readonly [number, number],
+  cells: number,
+): Float64Array {
+  return calibration.histogram(index, low, high, cells) ?? new Float64Array(cells);
+}
+
+function checkPercent(layer: string, percent: number): void {
+  if (percent >= 0 && percent <= 100) return;
+  const problem = { layer, message: `${percent} is no percentile.`, remedy: 'Percentiles lie between 0 and 100.' };
+  throw new FirstspikeError('OPTION_INVALID', problem);
 }

@@ -79,6 +79,18 @@ impl Histogram {
     }
 }
 
+/// Adds to `cells`, which divide a range evenly, what each holds of `mass` that lies evenly between two numbers.
+fn spread(cells: &mut [f64], [low, high]: [f64; 2], [from, to]: [f64; 2], mass: f64) {
+    let width = (high - low) / cells.len() as f64;
+    let position = |x: f64| ((x - low) / width).clamp(0.0, cells.len() as f64);
+    let (start, end) = (position(from), position(to));
+    let density = mass * width / (to - from);
+    let touched = cells.iter_mut().enumerate().take(end.ceil() as usize).skip(start as usize);
+    for (cell, sum) in touched {
+        *sum += density * (end.min(cell as f64 + 1.0) - start.max(cell as f64));
+    }
+}
+
 /// What is known of a set of activations: those of a population, or of one of its channels.
 #[derive(Clone, Debug)]
 pub struct Statistics {
@@ -116,6 +128,24 @@ impl Statistics {
         }
         let rank = percent.clamp(0.0, 100.0) / 100.0 * (self.count - 1) as f64;
         self.histogram.as_ref().map(|histogram| histogram.value(rank, self.zeros).clamp(self.min, self.max))
+    }
+
+    /// Numbers of values in cells that divide a range evenly; nothing if no histogram was kept. Within a bucket values
+    /// count as lying evenly, those beyond the range are left out.
+    pub fn histogram(&self, range: [f64; 2], cells: usize) -> Option<Vec<f64>> {
+        let histogram = self.histogram.as_ref()?;
+        let mut counts = vec![0.0; cells];
+        for (sign, side) in [(1.0, &histogram.positive), (-1.0, &histogram.negative)] {
+            for (bucket, &count) in side.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let [near, far] = [0.0, 1.0].map(|position| sign * histogram.magnitude(bucket, position));
+                spread(&mut counts, range, [near.min(far), near.max(far)], count as f64);
+            }
+        }
+        if range[0] <= 0.0 && 0.0 <= range[1] && cells > 0 {
+            let cell = -range[0] / (range[1] - range[0]) * cells as f64;
+            counts[(cell as usize).min(cells - 1)] += self.zeros as f64;
+        }
+        Some(counts)
     }
 }
 
@@ -218,6 +248,19 @@ mod tests {
             let slack = |x: f64| x.abs() / 500.0 + 1e-7;
             prop_assert!(got >= low - slack(low) && got <= high + slack(high), "{} not in [{}, {}]", got, low, high);
         }
+    }
+
+    #[test]
+    fn histograms_hold_all_that_is_within_their_range() {
+        let mut statistics = Statistics::new(Some(512));
+        for x in [-3.0, -0.5, 0.0, 0.0, 0.25, 1.0, 1.9, 7.0] {
+            statistics.add(x);
+        }
+        let counts = statistics.histogram([-1.0, 2.0], 3).unwrap();
+        for (count, expected) in counts.iter().zip([1.0, 3.0, 2.0]) {
+            assert!((count - expected).abs() < 1e-9, "{counts:?}");
+        }
+        assert_eq!(Statistics::new(None).histogram([0.0, 1.0], 4), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod calibration;
 mod disturbance;
 mod engine;
 mod error;
+pub mod fit;
 mod network;
 mod neuron;
 mod random;

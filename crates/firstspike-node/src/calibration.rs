@@ -97,6 +97,13 @@ impl BindingCalibration {
         }
     }
 
+    /// Numbers of a population's activations in cells that divide a range evenly.
+    #[napi(catch_unwind)]
+    pub fn histogram(&self, index: u32, low: f64, high: f64, cells: u32) -> Option<Float64Array> {
+        let counts = self.lock().population(index as usize).histogram([low, high], cells as usize)?;
+        Some(Float64Array::new(counts))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Calibration> {
         self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,9 +8,11 @@
 
 mod calibration;
 mod describe;
+mod fit;
 mod network;
 mod task;
 
+pub use fit::{fit, fit_work};
 use napi_derive::napi;
 
 /// Version of the kernel; equals that of the package.

@@ -1,12 +1,14 @@
 //! Long work off the main thread.
 
 use firstspike_core::RunError;
+use firstspike_core::fit::FitError;
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +35,7 @@ impl BindingTask {
         self.cancel.store(true, Ordering::Relaxed);
     }
 
-    /// Images done so far.
+    /// How much is done so far: images, or units of a search.
     #[napi(getter, catch_unwind)]
     pub fn done(&self) -> u32 {
         self.progress.load(Ordering::Relaxed) as u32
@@ -57,12 +59,28 @@ fn pool(threads: usize) -> Result<Arc<ThreadPool>> {
     Ok(pool)
 }
 
-/// What an error of a run is called in JavaScript: the error's `code`.
-fn status(error: &RunError) -> Status {
-    match error {
-        RunError::Cancelled => Status::Cancelled,
-        RunError::InputLength { .. } | RunError::NotFinite { .. } | RunError::Overflow { .. } => Status::InvalidArg,
-        RunError::ReferenceMismatch => Status::GenericFailure,
+/// Why work failed.
+pub trait Failure: Display {
+    /// What the error is called in JavaScript: its `code`.
+    fn status(&self) -> Status;
+}
+
+impl Failure for RunError {
+    fn status(&self) -> Status {
+        match self {
+            Self::Cancelled => Status::Cancelled,
+            Self::InputLength { .. } | Self::NotFinite { .. } | Self::Overflow { .. } => Status::InvalidArg,
+            Self::ReferenceMismatch => Status::GenericFailure,
+        }
+    }
+}
+
+impl Failure for FitError {
+    fn status(&self) -> Status {
+        match self {
+            Self::Cancelled => Status::Cancelled,
+            Self::Invalid(_) => Status::InvalidArg,
+        }
     }
 }
 
@@ -75,21 +93,22 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
 type Finish<D> = Box<dyn FnOnce(Env) -> Result<D> + Send>;
 
 /// Does `work` on a pool of `threads` and returns a promise of what `finish` makes of its result.
-pub fn spawn<R, D>(
+pub fn spawn<R, E, D>(
     env: &Env,
     threads: u32,
-    work: impl FnOnce() -> std::result::Result<R, RunError> + Send + 'static,
+    work: impl FnOnce() -> std::result::Result<R, E> + Send + 'static,
     finish: impl FnOnce(R) -> D + Send + 'static,
 ) -> Result<Object<'_>>
 where
     R: Send + 'static,
+    E: Failure + 'static,
     D: ToNapiValue + 'static,
 {
     let pool = pool(threads as usize)?;
     let (deferred, promise) = env.create_deferred::<D, Finish<D>>()?;
     pool.spawn(move || match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(result)) => deferred.resolve(Box::new(move |_| Ok(finish(result)))),
-        Ok(Err(error)) => deferred.reject(Error::new(status(&error), error.to_string())),
+        Ok(Err(error)) => deferred.reject(Error::new(error.status(), error.to_string())),
         Err(payload) => {
             deferred.reject(Error::from_reason(format!("the kernel panicked: {}", panic_message(&*payload))));
         }
