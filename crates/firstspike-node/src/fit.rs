@@ -127,6 +127,9 @@ pub fn fit_work(request: BindingFitRequest) -> u32 {
 }
 
 /// Fits a few-spike neuron or a circuit.
+///
+/// # Errors
+/// If no threads can be had.
 #[napi(catch_unwind, ts_return_type = "Promise<BindingFit>")]
 pub fn fit<'env>(env: &'env Env, request: BindingFitRequest, threads: u32, task: &BindingTask) -> Result<Object<'env>> {
     let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
