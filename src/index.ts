@@ -17,6 +17,19 @@ export type { FunctionName } from './codes/functions.js';
 export type { CodeName, CodeOptions } from './codes/index.js';
 export type { QuartzOptions } from './codes/quartz.js';
 export type { RangeOptions } from './codes/ranges.js';
+export type { IfOptions, LifOptions, RateOptions } from './codes/rate.js';
+export {
+  type AdaptiveLifCurveParameters,
+  adaptiveLifCurve,
+  type IfCurveParameters,
+  ifCurve,
+  type LayerOutput,
+  type LifCurveParameters,
+  layerOutput,
+  lifCurve,
+  type Response,
+  type ResponseCurve,
+} from './codes/response.js';
 export type { TtfsOptions } from './codes/ttfs.js';
 export type { TtfsAlphaOptions } from './codes/ttfs-alpha.js';
 export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
@@ -70,6 +83,7 @@ export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js
 export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
 export type { Disturbance } from './simulate/disturbance.js';
 export type { ImageSource } from './simulate/images.js';
+export { Sequence } from './simulate/sequence.js';
 export {
   type Engine,
   type Layer,

@@ -151,35 +151,47 @@ describe('energyRatio', () => {
     }
   });
 
-  // Neurons and rates (Hz) of the layers; connections from the input and from each layer on; 200 ms for an image.
+  // Neurons and rates (Hz) of the layers; connections from the input and from each layer on; figures by the
+  // milliseconds for which an image is shown.
   test.each([
     {
       name: 'MNIST',
       neurons: [12544, 12544, 2000],
       rates: [4.6, 15.6, 4.2],
       connections: [313600, 5017600, 6272000, 20000],
-      published: 5.94,
+      published: { 200: 5.94, 100: 10.24, 60: 14.42 },
     },
     {
       name: 'CIFAR-10',
       neurons: [36864, 9216, 2304, 1152],
       rates: [173.3, 99, 9.7, 7.2],
       connections: [2764800, 14745600, 1327104, 663552, 11520],
-      published: 0.76,
+      published: { 200: 0.76, 150: 0.98, 80: 1.64, 60: 2.04 },
     },
-  ])('gives the published figure of $name', ({ neurons, rates, connections, published }) => {
-    const nothing = { name: '', spikes: 0, saturated: 0, receptions: 0, memoryReads: 0, memoryWrites: 0 };
-    const layers = connections.map((operations, i) => ({
-      ...nothing,
-      role: i < neurons.length ? ('activation' as const) : ('readout' as const),
-      neurons: neurons[i] ?? 10,
-      shape: [1, 1, neurons[i] ?? 10] as const,
-      connections: operations,
-      operations,
-      synapticEvents: i === 0 ? 0 : operations * rates[i - 1] * 0.2,
-      updates: (neurons[i] ?? 0) * 200,
-    }));
+    {
+      name: 'ILSVRC-2012',
+      neurons: [193600, 139968, 64896, 43264, 43264, 4096, 4096],
+      rates: [178.1, 48.8, 26.6, 30.6, 35.6, 19.1, 10.7],
+      connections: [70276800, 223948800, 112140288, 149520384, 99680256, 37748736, 16777216, 4096000],
+      published: { 200: 1.39, 80: 2.88, 60: 3.51 },
+    },
+  ])('gives the published figures of $name', ({ neurons, rates, connections, published }) => {
     const macs = connections.reduce((sum, count) => sum + count, 0);
-    expect(Math.abs(1 / energyRatio({ images: 1, layers }, layers, macs) - published)).toBeLessThan(0.01);
+    const nothing = { name: '', spikes: 0, saturated: 0, receptions: 0, memoryReads: 0, memoryWrites: 0 };
+    for (const [time, figure] of Object.entries(published)) {
+      const milliseconds = Number(time);
+      const layers = connections.map((operations, i) => ({
+        ...nothing,
+        role: i < neurons.length ? ('activation' as const) : ('readout' as const),
+        neurons: neurons[i] ?? 10,
+        shape: [1, 1, neurons[i] ?? 10] as const,
+        connections: operations,
+        operations,
+        synapticEvents: i === 0 ? 0 : (operations * rates[i - 1] * milliseconds) / 1000,
+        updates: (neurons[i] ?? 0) * milliseconds,
+      }));
+      const efficiency = 1 / energyRatio({ images: 1, layers }, layers, macs);
+      expect(Math.abs(efficiency / figure - 1), `${time} ms: ${efficiency}`).toBeLessThan(0.01);
+    }
   });
 });

@@ -24,6 +24,7 @@ import {
   type SimulationOptions,
   wholeNumber,
 } from './options.js';
+import { byChannel, parseSettings, settable } from './settings.js';
 
 interface CompareCommandOptions extends CalibrationOptions, SelectionOptions, SimulationOptions {
   readonly data: string;
@@ -34,7 +35,7 @@ interface CompareCommandOptions extends CalibrationOptions, SelectionOptions, Si
 
 const CODES_HELP = `
 CODES are names with settings of their own, such as ttfs,fs:steps=6,quartz:steps=32:latch=true;
-'firstspike inspect' shows the settings of each code and their defaults`;
+'firstspike inspect --json' shows the settings of each code and their defaults`;
 
 export function compareCommand(context: Context): Command {
   const { print, signal } = context;
@@ -53,7 +54,8 @@ export function compareCommand(context: Context): Command {
       const { skip, limit, engine, precision, threads, batch } = options;
       const dataset = await openData(options.data, inputShape(graph), options);
       const fallback = { what: options.data, dataset, skip, limit };
-      const { calibration, note } = await calibrateFor(graph, options, fallback, context);
+      const channelPercentiles = wanted?.some(byChannel);
+      const { calibration, note } = await calibrateFor(graph, { ...options, channelPercentiles }, fallback, context);
       const images = () => dataset.batches({ size: Math.max(batch, 64), skip, limit, signal });
       let shown: { readonly settings: CodeSettings; readonly progress: Progress } | undefined;
       try {
@@ -93,44 +95,10 @@ export function parseCodes(text: string): CodeSettings[] {
       return [];
     }
     const code = name as CodeName;
-    const defaults = settable(codes[code].defaults as object);
-    const options = settings.map((setting) => {
-      const [key, value = ''] = setting.split('=', 2);
-      if (!Object.hasOwn(defaults, key)) {
-        const known = Object.keys(defaults);
-        const remedy = known.length > 0 ? `Settings are ${known.join(', ')}.` : 'It has no settings.';
-        problems.push({ message: `the code ${code} has no setting "${key}".`, remedy });
-        return [];
-      }
-      const read = parseValue(value, defaults[key]);
-      if (read === undefined) {
-        const remedy = `Give ${KINDS[typeof defaults[key]]}; ${defaults[key]} is the default.`;
-        problems.push({ message: `${key} of the code ${code} cannot be "${value}".`, remedy });
-      }
-      return [[key, read]];
-    });
-    return [{ code, ...Object.fromEntries(options.flat(1)) } as CodeSettings];
+    return [{ code, ...parseSettings(code, settings, problems) } as CodeSettings];
   });
   if (problems.length > 0) throw new FirstspikeError('OPTION_INVALID', problems);
   return parsed.flat();
-}
-
-type Value = number | boolean | string;
-
-const KINDS: Readonly<Record<string, string>> = { number: 'a number', boolean: 'true or false', string: 'a word' };
-
-/** The options of a code that one value sets. */
-function settable(defaults: object): Record<string, Value> {
-  return Object.fromEntries(Object.entries(defaults).filter(([, value]) => (typeof value) in KINDS));
-}
-
-/** A value of the same type as another; nothing if the text has none. */
-function parseValue(text: string, like: Value): Value | undefined {
-  if (text === '') return undefined;
-  if (typeof like === 'string') return text;
-  if (typeof like === 'boolean') return { true: true, false: false }[text];
-  const value = Number(text);
-  return Number.isFinite(value) ? value : undefined;
 }
 
 /** A comparison as a table for people. */

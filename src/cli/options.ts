@@ -3,16 +3,17 @@
 import { open } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Calibration } from '../codes/calibration.js';
-import { codeNamed, codes } from '../codes/index.js';
+import { type CodeName, codeNamed, codes } from '../codes/index.js';
 import { calibrate } from '../convert/calibrate.js';
 import { type ConvertOptions, convert } from '../convert/convert.js';
 import { type Dataset, openDataset } from '../data/dataset.js';
-import { FirstspikeError } from '../errors.js';
+import { FirstspikeError, type Problem } from '../errors.js';
 import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
 import { readOnnx } from '../import/index.js';
 import { createProgress } from '../report/progress.js';
 import { type Engine, loadNetwork, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Context } from './context.js';
+import { byChannel, parseSettings } from './settings.js';
 
 /** What ranges are chosen from. */
 export interface CalibrationOptions {
@@ -20,6 +21,8 @@ export interface CalibrationOptions {
   readonly calibrateLimit: number;
   readonly preprocess?: string;
   readonly threads: number;
+  /** Whether ranges are to be known of single channels; no by default. */
+  readonly channelPercentiles?: boolean;
 }
 
 /** How a code is chosen and calibrated. */
@@ -30,6 +33,7 @@ export interface CodingOptions extends CalibrationOptions {
   readonly rounding?: string;
   readonly saturate?: boolean;
   readonly percentile?: Readonly<Record<string, number>>;
+  readonly set?: readonly string[];
 }
 
 /** Which images of DATA are used. */
@@ -79,6 +83,10 @@ function percentile(text: string, earlier: Readonly<Record<string, number>> = {}
   return { ...earlier, [at < 0 ? '' : text.slice(0, at)]: number(text.slice(at + 1)) };
 }
 
+function collect(text: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, text];
+}
+
 /** Adds the options of calibration. */
 export function addCalibrationOptions(command: Command): Command {
   return command
@@ -95,7 +103,8 @@ export function addCodingOptions(command: Command, code: Option): Command {
     .option('--zeta <X>', 'ttfs, ttfs-alpha: windows are 1 + X times the largest activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
     .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
-    .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile);
+    .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile)
+    .option('--set <NAME=VALUE>', 'any other setting of the code (see inspect --json); may be repeated', collect);
 }
 
 /** The option that names a code. */
@@ -182,7 +191,7 @@ export async function codedNetwork(
   if (code === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}) };
   const own = codeOptions(code, options);
   const { calibration, note } = codeNamed(code).needsCalibration
-    ? await calibrateFor(graph, options, fallback, context)
+    ? await calibrateFor(graph, { ...options, channelPercentiles: byChannel(own) }, fallback, context)
     : {};
   const vary = (others: object) => convert(graph, { ...own, ...others, code, calibration } as ConvertOptions);
   return { network: await vary({}), calibration: note, vary };
@@ -218,14 +227,15 @@ export interface CalibrationData {
 async function calibrateOn(
   graph: Graph,
   { dataset, skip, limit }: CalibrationData,
-  { calibrateLimit, threads }: CalibrationOptions,
+  { calibrateLimit, threads, channelPercentiles }: CalibrationOptions,
   signal: AbortSignal,
 ): Promise<Calibration> {
   const most = Math.min(calibrateLimit, chosenImages(dataset, { skip, limit }));
   const progress = createProgress('calibrating', most);
   try {
     const images = dataset.batches({ size: 64, skip, limit: most, signal });
-    return await calibrate(graph, images, { threads, signal, onProgress: (seen) => progress.update(seen) });
+    const onProgress = (seen: number) => progress.update(seen);
+    return await calibrate(graph, images, { threads, channelPercentiles, signal, onProgress });
   } finally {
     progress.stop();
   }
@@ -234,16 +244,17 @@ async function calibrateOn(
 /** The options that a code takes; others that were given are refused. */
 function codeOptions(
   name: string,
-  { steps, zeta, saturate, rounding, percentile: percentiles }: CodingOptions,
+  { steps, zeta, saturate, rounding, percentile: percentiles, set = [] }: CodingOptions,
 ): object {
   const { '': percentile, ...layers } = percentiles ?? {};
   const layerPercentiles = Object.keys(layers).length > 0 ? layers : undefined;
   const given = Object.entries({ steps, zeta, saturate, rounding, percentile, layerPercentiles });
   const used = given.filter(([, value]) => value !== undefined);
   const known = Object.keys(codeNamed(name).defaults as object);
-  const problems = used
+  const problems: Problem[] = used
     .filter(([option]) => !known.includes(option))
     .map(([option]) => ({ message: `the code ${name} has no ${option}.`, remedy: 'Leave the option out.' }));
+  const settings = parseSettings(name as CodeName, set, problems);
   if (problems.length > 0) throw new FirstspikeError('OPTION_INVALID', problems);
-  return Object.fromEntries(used);
+  return { ...Object.fromEntries(used), ...settings };
 }

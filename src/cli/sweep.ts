@@ -48,7 +48,7 @@ const KNOBS: Readonly<Record<Knob, readonly [string, string?]>> = {
   jitter: ['standard deviation of spike times', 'as a share of the window (ttfs), or in steps'],
   loss: ['share of spikes that are lost'],
   delay: ["standard deviation of each neuron's own delay", 'in units of the jitter'],
-  timeLevels: ['levels that times are rounded to', 'or off (ttfs)'],
+  timeLevels: ['levels that times are rounded to', 'or off (ttfs, if, lif)'],
   thresholdMismatch: ["standard deviation of each neuron's threshold", 'relative to it'],
   weightNoise: ['standard deviation of weights', 'relative to the largest'],
   weightBits: ['bits of a weight', 'or off'],

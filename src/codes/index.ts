@@ -6,11 +6,12 @@ import { ann } from './ann.js';
 import type { Code } from './code.js';
 import { type FewSpikeOptions, fewSpike } from './few-spike.js';
 import { type QuartzOptions, quartz } from './quartz.js';
+import { type IfOptions, integrateAndFire, type LifOptions, lif } from './rate.js';
 import { type TtfsOptions, ttfs } from './ttfs.js';
 import { type TtfsAlphaOptions, ttfsAlpha } from './ttfs-alpha.js';
 
 /** Names of the codes. */
-export type CodeName = 'ann' | 'ttfs' | 'ttfs-alpha' | 'fs' | 'amos' | 'quartz';
+export type CodeName = 'ann' | 'ttfs' | 'ttfs-alpha' | 'fs' | 'amos' | 'quartz' | 'if' | 'lif';
 
 /** The options that each code takes. */
 export interface CodeOptions {
@@ -20,6 +21,8 @@ export interface CodeOptions {
   readonly fs: FewSpikeOptions;
   readonly amos: AmosOptions;
   readonly quartz: QuartzOptions;
+  readonly if: IfOptions;
+  readonly lif: LifOptions;
 }
 
 /** The codes. Their options and parameters are of types of their own, which only they look into. */
@@ -30,6 +33,8 @@ export const codes: Readonly<Record<CodeName, Code<unknown, unknown>>> = {
   fs: fewSpike,
   amos,
   quartz,
+  if: integrateAndFire,
+  lif,
 };
 
 /**

@@ -7,6 +7,7 @@ import { checkCount } from '../simulate/check.js';
 import { addCounters, type Counters, spikesPerNeuron, total } from '../simulate/counters.js';
 import type { Disturbance } from '../simulate/disturbance.js';
 import { asImages, type Images } from '../simulate/images.js';
+import { Sequence } from '../simulate/sequence.js';
 import type { Engine, LayerDifference, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
 import { energyRatio } from './energy.js';
@@ -120,6 +121,7 @@ export async function evaluate(
   let differences: readonly LayerDifference[] = [];
   let largestLogit = 0;
   let largestDifference = 0;
+  const sequence = new Sequence();
   const held: Images[] = [];
   let heldBytes = 0;
 
@@ -133,7 +135,7 @@ export async function evaluate(
       });
     }
     const firstImage = counters?.images ?? 0;
-    const run = { engine, precision, threads, disturbance, firstImage, compare: true, signal };
+    const run = { engine, precision, threads, disturbance, firstImage, sequence, compare: true, signal };
     const result = await network.runImages(images, run);
     const { original } = result;
     if (!original) throw new Error('a comparison was asked for');

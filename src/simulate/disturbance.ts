@@ -21,7 +21,7 @@ export interface Disturbance {
   readonly loss?: number;
   /** Standard deviation of a delay that each neuron has for good; in units of the jitter. */
   readonly delay?: number;
-  /** Times are rounded to so many levels of their window, where neurons spike once. */
+  /** Times are rounded to so many levels of their window, where neurons spike once or rates count. */
   readonly timeLevels?: number;
   /** Standard deviation of each neuron's threshold, relative to it (to the window, where neurons spike once). */
   readonly thresholdMismatch?: number;

@@ -6,7 +6,7 @@ import type { CodedTopology, Role, Window } from '../codes/code.js';
 import { codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
 import { elements, type Graph, type Shape } from '../graph/graph.js';
-import type { BindingNetwork, BindingOutcome, BindingWeightDisturbance } from '../kernel.js';
+import type { BindingNetwork, BindingOutcome, BindingSequence, BindingWeightDisturbance } from '../kernel.js';
 import { asNdArray, type TensorLike } from '../tensor.js';
 import { bindNetwork } from './bind.js';
 import { checkChoice, checkThreads } from './check.js';
@@ -14,8 +14,9 @@ import type { Counters } from './counters.js';
 import { bindDisturbance, type Disturbance } from './disturbance.js';
 import { readNetwork, writeNetwork } from './file.js';
 import { asImages, type ImageSource, type Images } from './images.js';
+import type { Sequence } from './sequence.js';
 import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
-import { runTask } from './task.js';
+import { orAborted, runTask } from './task.js';
 
 /** How a network is simulated: spike by spike in time order (the definition), or a layer's window at once (fast). */
 export type Engine = 'event' | 'layered';
@@ -44,6 +45,8 @@ export interface RunOptions {
   readonly disturbance?: Disturbance;
   /** Index in the data set of the first image, on which the disturbance's random numbers depend. 0 if absent. */
   readonly firstImage?: number;
+  /** What the images are a continuation of, where the network keeps its state. They begin at rest if absent. */
+  readonly sequence?: Sequence;
   /** Cancels; the promise is rejected with the signal's reason at once. */
   readonly signal?: AbortSignal;
 }
@@ -198,7 +201,10 @@ export class SpikingNetwork {
       firstImage,
       disturbance: disturbance.run,
     };
-    const outcome = await runTask(signal, (task) => network.run(data, settings, task, original));
+    const run = (state?: BindingSequence) =>
+      runTask(signal, (task) => network.run(data, settings, task, original, state));
+    const { sequence } = options;
+    const outcome = await (sequence && network.keepsState ? orAborted(sequence.next(this, run), signal) : run());
     return this.#result(outcome, count);
   }
 

@@ -3,6 +3,7 @@
 import { elements } from '../graph/graph.js';
 import { checkCount } from './check.js';
 import { type ImageSource, type Images, imageBatches } from './images.js';
+import { Sequence } from './sequence.js';
 import type { RunOptions, RunResult, SpikingNetwork } from './spiking-network.js';
 import { orAborted } from './task.js';
 
@@ -32,7 +33,7 @@ export async function* streamImages(
   source: ImageSource,
   options: StreamOptions,
 ): AsyncGenerator<StreamResult> {
-  const { concurrency = 2, batch = 1, ...run } = options;
+  const { concurrency = 2, batch = 1, sequence = new Sequence(), ...run } = options;
   checkCount('concurrency', concurrency, 1);
   checkCount('batch', batch, 1);
   const classes = elements(network.outputShape);
@@ -68,7 +69,7 @@ export async function* streamImages(
         ended = true;
         continue;
       }
-      const result = network.runImages(arrived.value, { ...run, signal });
+      const result = network.runImages(arrived.value, { ...run, sequence, signal });
       // It is awaited later; until then a failure must not count as unhandled.
       result.catch(() => {});
       underway.push(result);

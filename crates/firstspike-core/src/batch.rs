@@ -19,6 +19,17 @@ pub struct Runner<T> {
     spare: Mutex<Vec<Workspace<T>>>,
 }
 
+/// How far a sequence of images has come, in a network that keeps its state from image to image. It begins at rest, also
+/// after a run that failed, and may take several runs, which must not overlap.
+#[derive(Debug)]
+pub struct Sequence<T>(Mutex<Option<Workspace<T>>>);
+
+impl<T> Default for Sequence<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
 /// What to run.
 #[derive(Debug)]
 pub struct Request<'a, T, I> {
@@ -106,11 +117,20 @@ impl<T: Real> Runner<T> {
     }
 
     /// Runs images on the current thread pool. The outcome does not depend on the number of threads: images are
-    /// independent, and what is summed over them is summed in their order.
+    /// independent, and what is summed over them is summed in their order. In a network that keeps its state the images
+    /// are one sequence, which begins at rest.
     ///
     /// # Errors
     /// If the images do not fit the network, hold values that are not finite, or the run is cancelled.
     pub fn run<I: Real>(&self, request: &Request<'_, T, I>) -> Result<Outcome<T>, RunError> {
+        self.run_on(request, &Sequence::default())
+    }
+
+    /// The same, as a continuation of a sequence of this network; one that keeps no state does not need it.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub fn run_on<I: Real>(&self, request: &Request<'_, T, I>, sequence: &Sequence<T>) -> Result<Outcome<T>, RunError> {
         let Request { reference, images, count, .. } = *request;
         let network = &self.network;
         let inputs = network.inputs();
@@ -125,22 +145,27 @@ impl<T: Real> Runner<T> {
         }
 
         let start = Instant::now();
-        let results: Vec<ImageOutcome<T>> = (0..count)
-            .into_par_iter()
-            .map(|index| {
-                if request.cancel.load(Ordering::Relaxed) {
-                    return Err(RunError::Cancelled);
-                }
-                let image = &images[index * inputs..][..inputs];
-                let outcome = self.with_workspace(|space| self.run_image(request, index, image, space));
-                request.progress.fetch_add(1, Ordering::Relaxed);
-                let mut logits = outcome.output.iter().chain(&outcome.reference_output);
-                if logits.any(|x| !x.is_finite()) {
-                    return Err(RunError::Overflow { image: index });
-                }
-                Ok(outcome)
-            })
-            .collect::<Result<_, _>>()?;
+        let run = |index: usize, space: &mut Workspace<T>| {
+            if request.cancel.load(Ordering::Relaxed) {
+                return Err(RunError::Cancelled);
+            }
+            let outcome = self.run_image(request, index, &images[index * inputs..][..inputs], space);
+            request.progress.fetch_add(1, Ordering::Relaxed);
+            if outcome.output.iter().chain(&outcome.reference_output).any(|x| !x.is_finite()) {
+                return Err(RunError::Overflow { image: index });
+            }
+            Ok(outcome)
+        };
+        let results: Vec<ImageOutcome<T>> = if network.keeps_state() {
+            let mut state = sequence.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut space = state.take().unwrap_or_else(|| Workspace::new(network));
+            let results = (0..count).map(|index| run(index, &mut space)).collect::<Result<_, _>>()?;
+            *state = Some(space);
+            results
+        } else {
+            let images = (0..count).into_par_iter();
+            images.map(|index| self.with_workspace(|space| run(index, space))).collect::<Result<_, _>>()?
+        };
         Ok(merge(network, request, results, start.elapsed()))
     }
 

@@ -18,7 +18,7 @@ pub struct Disturbance {
     pub loss: f64,
     /// Standard deviation of a delay that each neuron has for good; in units of the jitter.
     pub delay: f64,
-    /// Times within a window are rounded to so many levels; 0 leaves them. Where neurons spike once.
+    /// Times within a window are rounded to so many levels; 0 leaves them. Where neurons spike once, or rates count.
     pub time_levels: u32,
     /// Standard deviation of each neuron's threshold, relative to it (to the window, where neurons spike once).
     pub mismatch: f64,
@@ -99,6 +99,18 @@ impl Disturbed {
     pub(crate) fn step(&self, neuron: usize, step: usize, steps: usize) -> Option<usize> {
         let late = self.lateness(neuron, step)?;
         Some((step as f64 + late).round().clamp(0.0, (steps - 1) as f64) as usize)
+    }
+
+    /// The same where it is rates that count: several spikes of a neuron may then come in one step.
+    pub(crate) fn step_of_rate(&self, neuron: usize, step: usize, steps: usize) -> Option<usize> {
+        let step = self.step(neuron, step, steps)?;
+        let levels = self.disturbance.time_levels as usize;
+        if levels == 0 || levels >= steps {
+            return Some(step);
+        }
+        // The first step of each level, and the nearest level.
+        let level = (step * levels + steps / 2) / steps;
+        Some(level.min(levels - 1) * steps / levels)
     }
 
     /// By how much a neuron's threshold is off, relative to it.

@@ -26,13 +26,16 @@ mod signal;
 mod synapse;
 mod weights;
 
-pub use batch::{Differences, Outcome, Request, Runner};
+pub use batch::{Differences, Outcome, Request, Runner, Sequence};
 pub use calibration::{Calibration, Statistics};
 pub use disturbance::{Disturbance, WeightDisturbance};
 pub use engine::{Engine, Workspace};
 pub use error::{BuildError, RunError};
 pub use network::{Bias, Decode, Network, Population, Stage};
-pub use neuron::{Activation, Amos, BiasSpike, Encoder, FewSpike, Neuron, Quartz, Ttfs, TtfsAlpha};
+pub use neuron::{
+    Activation, AlphaSynapse, Amos, BiasSpike, Encoder, FewSpike, IntegrateAndFire, LeakyMembrane, Lif, Mean,
+    MembraneState, Neuron, Presentation, Quartz, Ttfs, TtfsAlpha,
+};
 pub use real::Real;
 pub use record::{Counts, Record, Train};
 pub use shape::{Geometry, Shape};

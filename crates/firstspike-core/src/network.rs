@@ -230,6 +230,20 @@ impl<T: Real> Network<T> {
         self.disturbed
     }
 
+    /// Whether inputs change the state of a population's neurons from step to step.
+    pub(crate) fn is_stepped(&self, population: usize) -> bool {
+        let mean = matches!(&self.populations[population].stage, Stage::Neurons { neuron: Neuron::Mean(_), .. });
+        mean || matches!(self.timings[population], Some(Timing::Grid(_) | Timing::Rate(_)))
+    }
+
+    /// Whether neurons keep their state from image to image, so that images are one ordered sequence.
+    pub fn keeps_state(&self) -> bool {
+        self.populations.iter().any(|population| match &population.stage {
+            Stage::Neurons { neuron, .. } => neuron.keeps_state(),
+            _ => false,
+        })
+    }
+
     /// One value per neuron of a population: what its signal stands for.
     pub(crate) fn decoded(&self, population: usize, signal: &Signal<T>) -> Vec<T> {
         let shape = self.populations[population].shape;
@@ -299,7 +313,7 @@ fn check<T: Real>(
             if let Some(fault) = bias.fault(shape) {
                 return Err(fault);
             }
-            match neuron.fault() {
+            match neuron.fault(shape.channels) {
                 Some(fault) => Err(fault),
                 None => Ok(neuron.timing()),
             }

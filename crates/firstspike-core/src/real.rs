@@ -34,6 +34,10 @@ pub trait Real:
     fn abs(self) -> Self;
     /// e^x.
     fn exp(self) -> Self;
+    /// e^x - 1, exact near 0.
+    fn exp_m1(self) -> Self;
+    /// ln(1 + x), exact near 0.
+    fn ln_1p(self) -> Self;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
     /// Total order (IEEE 754), so that sorting never depends on how work was split.
@@ -67,6 +71,12 @@ macro_rules! real {
             }
             fn exp(self) -> Self {
                 <$scalar>::exp(self)
+            }
+            fn exp_m1(self) -> Self {
+                <$scalar>::exp_m1(self)
+            }
+            fn ln_1p(self) -> Self {
+                <$scalar>::ln_1p(self)
             }
             fn is_finite(self) -> bool {
                 <$scalar>::is_finite(self)

@@ -70,6 +70,36 @@ impl<T: Real> SpikeList<T> {
         }
     }
 
+    /// Refills the list from a mark for each neuron, zero where it is silent: `value` gives, from neuron and mark, that of
+    /// its spike.
+    pub(crate) fn fill_marked(&mut self, shape: Shape, marks: &[u8], mut value: impl FnMut(usize, u8) -> T) {
+        self.begin(shape);
+        let mut spike = |key: usize| {
+            self.keys.push(key as u32);
+            self.values.push(value(key, marks[key]));
+        };
+        // Most neurons are silent: eight at a time are passed over.
+        let (words, rest) = marks.as_chunks::<8>();
+        for (index, &word) in words.iter().enumerate() {
+            let mut word = u64::from_le_bytes(word);
+            while word != 0 {
+                let byte = word.trailing_zeros() as usize / 8;
+                spike(index * 8 + byte);
+                word &= !(0xff << (byte * 8));
+            }
+        }
+        let first = marks.len() - rest.len();
+        for key in (first..marks.len()).filter(|&key| marks[key] != 0) {
+            spike(key);
+        }
+        let mut at = 0;
+        for pixel in 1..=shape.pixels() {
+            let end = (pixel * shape.channels) as u32;
+            at += self.keys[at..].iter().take_while(|&&key| key < end).count();
+            self.starts.push(at as u32);
+        }
+    }
+
     /// Begins a list that is filled by [`SpikeList::push`].
     pub(crate) fn begin(&mut self, shape: Shape) {
         self.keys.clear();
@@ -152,6 +182,11 @@ impl<T: Real> SpikeList<T> {
     /// Number of entries.
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Whether each of so many neurons has one entry, so that the values are those of all neurons in order.
+    pub(crate) fn is_full(&self, neurons: usize) -> bool {
+        self.len() == neurons && self.keys.iter().enumerate().all(|(neuron, &key)| key as usize == neuron)
     }
 
     /// Whether no neuron spiked.

@@ -1,8 +1,9 @@
 //! Descriptions of networks as JavaScript gives them, and what the kernel makes of them.
 
 use firstspike_core::{
-    Activation, Amos, AveragePool, Bias, BiasSpike, Conv2d, DataType, Decode, Dense, Encoder, FewSpike, Geometry,
-    MaxPool, Neuron, Population, Projection, Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
+    Activation, AlphaSynapse, Amos, AveragePool, Bias, BiasSpike, Conv2d, DataType, Decode, Dense, Encoder, FewSpike,
+    Geometry, IntegrateAndFire, LeakyMembrane, Lif, MaxPool, Mean, Neuron, Population, Presentation, Projection,
+    Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
 };
 use napi::bindgen_prelude::{Float64Array, Uint8Array, Uint16Array, Uint32Array};
 use napi_derive::napi;
@@ -100,6 +101,15 @@ pub struct BindingProjection {
     pub synapse: BindingSynapse,
 }
 
+/// How long an image is shown to neurons whose rates count, in steps.
+#[napi(object, object_to_js = false)]
+pub struct BindingPresentation {
+    /// Steps in all.
+    pub steps: u32,
+    /// The first step whose activity counts.
+    pub from: u32,
+}
+
 /// What neurons do with their potentials.
 #[napi(discriminant = "kind", discriminant_case = "lowercase", object_to_js = false)]
 pub enum BindingNeuron {
@@ -181,6 +191,51 @@ pub enum BindingNeuron {
     QuartzInput {
         /// Levels of time.
         levels: u32,
+    },
+    /// Rates: spikes whenever a threshold's worth of input has come together.
+    IntegrateAndFire {
+        /// How long images are shown.
+        presentation: BindingPresentation,
+        /// Threshold of all neurons, or of each channel.
+        threshold: Vec<f64>,
+        /// Initial potential, as a share of the threshold.
+        initial: f64,
+        /// A relay of signed values.
+        signed: bool,
+        /// Whether the state is that of the image before.
+        keep: bool,
+    },
+    /// Rates: the same with a leak and a refractory time.
+    Lif {
+        /// How long images are shown.
+        presentation: BindingPresentation,
+        /// Length of a step, in seconds.
+        dt: f64,
+        /// Membrane time constant, in seconds.
+        tau_rc: f64,
+        /// Refractory time, in seconds.
+        tau_ref: f64,
+        /// Current per unit of input of all neurons, or of each channel.
+        gain: Vec<f64>,
+        /// Current without input.
+        offset: f64,
+        /// What a spike is worth in its step: that of all neurons, or of each channel.
+        worth: Vec<f64>,
+        /// Time constant of the synapses that spikes arrive over, in steps; without one a spike lasts for its step.
+        synapse: Option<f64>,
+        /// Whether the state is that of the image before.
+        keep: bool,
+    },
+    /// No spikes: `identity`, `relu`, `sigmoid` or `silu` of the mean input.
+    Mean {
+        /// How long images are shown.
+        presentation: BindingPresentation,
+        /// The function's name.
+        activation: String,
+        /// Time constant of the synapses that spikes arrive over, in steps; without one a spike lasts for its step.
+        synapse: Option<f64>,
+        /// Whether the state is that of the image before.
+        keep: bool,
     },
 }
 
@@ -322,19 +377,29 @@ fn projection<T: Real>(from: &BindingProjection) -> Result<Projection<T>, String
     Projection::new(from.source as usize, pool, synapse)
 }
 
+impl From<&BindingPresentation> for Presentation {
+    fn from(from: &BindingPresentation) -> Self {
+        Self { steps: from.steps as usize, from: from.from as usize }
+    }
+}
+
+fn activation(name: &str) -> Result<Activation, String> {
+    Ok(match name {
+        "identity" => Activation::Identity,
+        "relu" => Activation::Relu,
+        "sigmoid" => Activation::Sigmoid,
+        "silu" => Activation::Silu,
+        other => return Err(format!("there is no activation {other}")),
+    })
+}
+
 fn rounded<T: Real>(numbers: &[f64]) -> Vec<T> {
     numbers.iter().map(|&x| T::from_f64(x)).collect()
 }
 
 fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
     Ok(match from {
-        BindingNeuron::Analog { activation } => Neuron::Analog(match activation.as_str() {
-            "identity" => Activation::Identity,
-            "relu" => Activation::Relu,
-            "sigmoid" => Activation::Sigmoid,
-            "silu" => Activation::Silu,
-            other => return Err(format!("there is no activation {other}")),
-        }),
+        BindingNeuron::Analog { activation: name } => Neuron::Analog(activation(name)?),
         BindingNeuron::Ttfs { window, signed, saturate } => {
             Neuron::Ttfs(Ttfs { window: T::from_f64(*window), signed: *signed, saturate: *saturate })
         }
@@ -383,6 +448,32 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
         BindingNeuron::QuartzInput { levels } => {
             Neuron::QuartzInput(Quartz { bias: BiasSpike::None, ..Quartz::new(*levels as usize) })
         }
+        BindingNeuron::IntegrateAndFire { presentation, threshold, initial, signed, keep } => {
+            Neuron::IntegrateAndFire(IntegrateAndFire {
+                presentation: presentation.into(),
+                threshold: rounded(threshold),
+                initial: T::from_f64(*initial),
+                signed: *signed,
+                keep: *keep,
+            })
+        }
+        BindingNeuron::Lif { presentation, dt, tau_rc, tau_ref, gain, offset, worth, synapse, keep } => {
+            Neuron::Lif(Lif {
+                presentation: presentation.into(),
+                membrane: LeakyMembrane::new(T::from_f64(*dt), T::from_f64(*tau_rc), T::from_f64(*tau_ref)),
+                gain: rounded(gain),
+                offset: T::from_f64(*offset),
+                worth: rounded(worth),
+                synapse: synapse.map(|tau| AlphaSynapse::new(T::from_f64(tau))),
+                keep: *keep,
+            })
+        }
+        BindingNeuron::Mean { presentation, activation: name, synapse, keep } => Neuron::Mean(Mean {
+            presentation: presentation.into(),
+            activation: activation(name)?,
+            synapse: synapse.map(|tau| AlphaSynapse::new(T::from_f64(tau))),
+            keep: *keep,
+        }),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::describe::{BindingPopulation, population};
 use crate::task::{BindingTask, spawn};
 use firstspike_core::{
-    Disturbance, Engine, Level, Network, Outcome, Real, Record, Request, Runner, Train, WeightDisturbance,
+    Disturbance, Engine, Level, Network, Outcome, Real, Record, Request, Runner, Sequence, Train, WeightDisturbance,
 };
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
 use napi::{Env, Error, Result, Status};
@@ -225,6 +225,7 @@ fn start<'env, T: Handover>(
     images: Numbers,
     options: &BindingRunOptions,
     task: &BindingTask,
+    sequence: Arc<Sequence<T>>,
 ) -> Result<Object<'env>> {
     let runner = Arc::clone(runner);
     let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
@@ -244,31 +245,34 @@ fn start<'env, T: Handover>(
         let reference = reference.as_deref();
         let (cancel, progress) = (&*cancel, &*progress);
         match &images {
-            Numbers::Single(images) => runner.run(&Request {
-                reference,
-                engine,
-                disturbance,
-                first_image,
-                record,
-                images,
-                count,
-                cancel,
-                progress,
-            }),
-            Numbers::Double(images) => runner.run(&Request {
-                reference,
-                engine,
-                disturbance,
-                first_image,
-                record,
-                images,
-                count,
-                cancel,
-                progress,
-            }),
+            Numbers::Single(images) => runner.run_on(
+                &Request { reference, engine, disturbance, first_image, record, images, count, cancel, progress },
+                &sequence,
+            ),
+            Numbers::Double(images) => runner.run_on(
+                &Request { reference, engine, disturbance, first_image, record, images, count, cancel, progress },
+                &sequence,
+            ),
         }
     };
     spawn(env, options.threads, work, BindingOutcome::from)
+}
+
+/// How far a sequence of images has come, in a network that keeps its state from image to image.
+#[napi]
+#[derive(Default)]
+pub struct BindingSequence {
+    single: Arc<Sequence<f32>>,
+    double: Arc<Sequence<f64>>,
+}
+
+#[napi]
+impl BindingSequence {
+    /// At rest. Runs of one sequence must not overlap, and must be of one network.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
 }
 
 /// A network that is ready to run.
@@ -303,7 +307,17 @@ impl BindingNetwork {
         }
     }
 
-    /// Runs images, and with a `reference` of the same populations and precision compares every population with it.
+    /// Whether neurons keep their state from image to image, so that images are one ordered sequence.
+    #[napi(getter, catch_unwind)]
+    pub fn keeps_state(&self) -> bool {
+        match &self.inner {
+            Precise::Single(runner) => runner.network().keeps_state(),
+            Precise::Double(runner) => runner.network().keeps_state(),
+        }
+    }
+
+    /// Runs images, and with a `reference` of the same populations and precision compares every population with it. A
+    /// network that keeps its state goes on with the `sequence`, or begins one.
     #[napi(catch_unwind, ts_return_type = "Promise<BindingOutcome>")]
     pub fn run<'env>(
         &self,
@@ -312,16 +326,19 @@ impl BindingNetwork {
         options: BindingRunOptions,
         task: &BindingTask,
         reference: Option<&BindingNetwork>,
+        sequence: Option<&BindingSequence>,
     ) -> Result<Object<'env>> {
         let images = Numbers::from(images);
+        let (single, double) =
+            sequence.map(|sequence| (Arc::clone(&sequence.single), Arc::clone(&sequence.double))).unwrap_or_default();
         match (&self.inner, reference.map(|network| &network.inner)) {
-            (Precise::Single(network), None) => start(env, network, None, images, &options, task),
-            (Precise::Double(network), None) => start(env, network, None, images, &options, task),
+            (Precise::Single(network), None) => start(env, network, None, images, &options, task, single),
+            (Precise::Double(network), None) => start(env, network, None, images, &options, task, double),
             (Precise::Single(network), Some(Precise::Single(twin))) => {
-                start(env, network, Some(Arc::clone(twin)), images, &options, task)
+                start(env, network, Some(Arc::clone(twin)), images, &options, task, single)
             }
             (Precise::Double(network), Some(Precise::Double(twin))) => {
-                start(env, network, Some(Arc::clone(twin)), images, &options, task)
+                start(env, network, Some(Arc::clone(twin)), images, &options, task, double)
             }
             _ => Err(Error::new(Status::InvalidArg, "the reference has another precision")),
         }

@@ -33,13 +33,14 @@ impl<T: Real> Workspace<T> {
             if let Stage::Input { order, .. } = &network.populations()[index].stage {
                 self.load(order, image);
             }
-            if matches!(self.signals[index], Signal::Train(_)) {
+            let stepped = network.is_stepped(index);
+            if stepped {
                 self.run_steps(network, Engine::Event, index);
-                self.deliver_decoded(network, index);
-                continue;
+            } else {
+                self.open_window(network, index);
             }
-            self.open_window(network, index);
             match network.timing(index) {
+                Some(_) if stepped => self.deliver_decoded(network, index),
                 Some(_) => self.deliver_lane(network, index),
                 None => self.deliver_values(network, index),
             }
@@ -229,6 +230,9 @@ impl<T: Real> Workspace<T> {
     fn deliver_values(&mut self, network: &Network<T>, index: usize) {
         let Signal::Values(values) = &self.signals[index] else { return };
         for &target in network.targets(index) {
+            if network.is_stepped(target.0) {
+                continue;
+            }
             let potentials = &mut self.lane_potentials[target.0];
             let projection = network.projection(target);
             self.counts[target.0].operations +=
@@ -239,7 +243,7 @@ impl<T: Real> Workspace<T> {
     /// Adds what a train stands for to the potentials of targets that do not spike.
     fn deliver_decoded(&mut self, network: &Network<T>, index: usize) {
         for &target in network.targets(index) {
-            if network.timing(target.0).is_some() {
+            if network.is_stepped(target.0) {
                 continue;
             }
             let values = network.decoded(index, &self.signals[index]);

@@ -11,7 +11,7 @@ impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
         for (index, population) in network.populations().iter().enumerate() {
             let shape = population.shape;
-            if matches!(self.signals[index], Signal::Train(_)) {
+            if network.is_stepped(index) {
                 self.run_steps(network, Engine::Layered, index);
                 continue;
             }

@@ -3,6 +3,7 @@
 mod alpha;
 mod event;
 mod layered;
+mod rate;
 mod stepped;
 
 use crate::disturbance::{Disturbance, Disturbed};
@@ -13,6 +14,7 @@ use crate::record::Counts;
 use crate::signal::Signal;
 use crate::synapse::{PoolScratch, PoolState};
 use alpha::AlphaState;
+use rate::{RateScratch, RateState};
 use std::borrow::Cow;
 
 /// How a network is run.
@@ -44,6 +46,8 @@ pub struct Workspace<T> {
     pool_states: Vec<PoolState<T>>,
     alpha: AlphaState<T>,
     quartz: QuartzState<T>,
+    rates: Vec<RateState<T>>,
+    rate_scratch: RateScratch<T>,
     patterns: Vec<u32>,
     winners: Vec<(u32, u32)>,
     relabelled: Vec<(u32, T, u32)>,
@@ -69,6 +73,8 @@ impl<T: Real> Workspace<T> {
             pool_states: Vec::new(),
             alpha: AlphaState::default(),
             quartz: QuartzState::default(),
+            rates: vec![RateState::default(); count],
+            rate_scratch: RateScratch::default(),
             patterns: Vec::new(),
             winners: Vec::new(),
             relabelled: Vec::new(),

@@ -6,7 +6,7 @@
 use super::{Engine, Workspace};
 use crate::disturbance::Disturbed;
 use crate::network::{Network, Stage};
-use crate::neuron::{Neuron, Quartz};
+use crate::neuron::{Neuron, Quartz, Timing};
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
@@ -14,6 +14,10 @@ use crate::synapse::PoolState;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_steps(&mut self, network: &Network<T>, engine: Engine, index: usize) {
+        if let Stage::Neurons { neuron: Neuron::Mean(mean), .. } = &network.populations()[index].stage {
+            self.run_mean(network, engine, index, mean);
+            return;
+        }
         let Signal::Train(mut train) = std::mem::replace(&mut self.signals[index], Signal::Values(Vec::new())) else {
             unreachable!("only trains have steps")
         };
@@ -36,6 +40,15 @@ impl<T: Real> Workspace<T> {
             }
             Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => {
                 self.run_quartz(network, engine, index, *quartz, &mut train);
+            }
+            Stage::Neurons { neuron: Neuron::IntegrateAndFire(model), .. } => {
+                self.run_integrate_and_fire(network, engine, index, model, &mut train);
+            }
+            Stage::Neurons { neuron: Neuron::Lif(model), .. } => {
+                self.run_lif(network, engine, index, model, &mut train);
+            }
+            Stage::MaxPool { .. } if matches!(network.timing(index), Some(Timing::Rate(_))) => {
+                self.pool_rates(network, index, &mut train);
             }
             Stage::MaxPool { source, pool } => {
                 // The first spike of a window is its largest value.
@@ -83,7 +96,7 @@ impl<T: Real> Workspace<T> {
     }
 
     /// Potentials from sources that have values: bias and weighted values.
-    fn integrate_values(&mut self, network: &Network<T>, index: usize) {
+    pub(super) fn integrate_values(&mut self, network: &Network<T>, index: usize) {
         let population = &network.populations()[index];
         let Stage::Neurons { projections, bias, .. } = &population.stage else { return };
         self.potentials.clear();
@@ -99,7 +112,7 @@ impl<T: Real> Workspace<T> {
     }
 
     /// Adds the spikes that arrive in one step to `input`. Returns synaptic events and operations.
-    fn arrive(
+    pub(super) fn arrive(
         &mut self,
         network: &Network<T>,
         engine: Engine,
@@ -110,7 +123,8 @@ impl<T: Real> Workspace<T> {
         let Stage::Neurons { projections, .. } = &network.populations()[index].stage else { return (0, 0) };
         let (mut events, mut operations) = (0, 0);
         for projection in projections {
-            let spikes = &trains(&self.signals[projection.source()])[step];
+            let Signal::Train(steps) = &self.signals[projection.source()] else { continue };
+            let spikes = &steps[step];
             if spikes.is_empty() {
                 continue;
             }
@@ -200,7 +214,7 @@ fn push_moved<T: Real>(train: &mut [SpikeList<T>], mut moved: Vec<(usize, usize,
     }
 }
 
-fn trains<T>(signal: &Signal<T>) -> &[SpikeList<T>] {
+pub(super) fn trains<T>(signal: &Signal<T>) -> &[SpikeList<T>] {
     match signal {
         Signal::Train(steps) => steps,
         _ => unreachable!("sources of trains have trains"),

@@ -3,18 +3,31 @@
 //! There are four kinds of them. *Analog* neurons hand on values. *Windowed* neurons ([`Ttfs`], [`FewSpike`], [`Amos`])
 //! wait until all inputs of a window have arrived and then spike, once or in several steps: what they do follows from
 //! one number. *Crossing* neurons ([`TtfsAlpha`]) may spike as soon as an input has arrived, in continuous time.
-//! *Stepped* neurons ([`Quartz`]) have a state that their inputs change from step to step.
+//! *Stepped* neurons ([`Quartz`], [`IntegrateAndFire`], [`Lif`], [`Mean`]) have a state that their inputs change from
+//! step to step.
 
+mod alpha_synapse;
 mod amos;
 mod analog;
 mod few_spike;
+mod integrate_and_fire;
+mod lif;
+mod mean;
+mod presentation;
 mod quartz;
 mod ttfs;
 mod ttfs_alpha;
 
+pub use alpha_synapse::AlphaSynapse;
+pub(crate) use alpha_synapse::AlphaSynapseState;
 pub use amos::Amos;
 pub use analog::Activation;
 pub use few_spike::FewSpike;
+pub use integrate_and_fire::IntegrateAndFire;
+pub(crate) use integrate_and_fire::IntegrateAndFireState;
+pub use lif::{LeakyMembrane, Lif, MembraneState};
+pub use mean::Mean;
+pub use presentation::Presentation;
 pub(crate) use quartz::QuartzState;
 pub use quartz::{BiasSpike, Quartz};
 pub use ttfs::{Encoder, Ttfs};
@@ -42,6 +55,12 @@ pub enum Neuron<T> {
     Quartz(Quartz),
     /// Values on a grid of time: each neuron spikes once, at the step of its potential.
     QuartzInput(Quartz),
+    /// Rates: spikes whenever a threshold's worth of input has come together.
+    IntegrateAndFire(IntegrateAndFire<T>),
+    /// Rates: the same with a leak and a refractory time.
+    Lif(Lif<T>),
+    /// No spikes: a function of the mean input over an image's steps is handed on (readouts of rates).
+    Mean(Mean<T>),
 }
 
 /// When the neurons of a population may spike.
@@ -55,6 +74,8 @@ pub(crate) enum Timing<T> {
     Steps(usize),
     /// On a grid of time: what counts is the step.
     Grid(Quartz),
+    /// In any step; what counts is how often.
+    Rate(Presentation),
 }
 
 /// A window in which neurons spike once.
@@ -78,12 +99,17 @@ impl<T: Real> Timing<T> {
         match self {
             Self::Once(_) | Self::Crossing(_) | Self::Steps(_) => Signal::Spikes(SpikeList::default()),
             Self::Grid(quartz) => Signal::Train(vec![SpikeList::default(); quartz.steps()]),
+            Self::Rate(presentation) => Signal::Train(vec![SpikeList::default(); presentation.steps]),
         }
     }
 
     /// One value per neuron: what its spikes stand for; zero where it is silent.
     pub(crate) fn values(self, signal: &Signal<T>, shape: Shape) -> Vec<T> {
-        let (Self::Grid(quartz), Signal::Train(steps)) = (self, signal) else { return signal.values(shape) };
+        let (quartz, steps) = match (self, signal) {
+            (Self::Grid(quartz), Signal::Train(steps)) => (quartz, steps),
+            (Self::Rate(presentation), Signal::Train(steps)) => return presentation.values(steps, shape),
+            _ => return signal.values(shape),
+        };
         // Without a rectifier, a neuron that stays silent is below all that the grid can say.
         let silent = if quartz.rectify { T::ZERO } else { T::from_f64(-2.0) };
         let mut values = vec![silent; shape.len()];
@@ -102,7 +128,7 @@ impl<T: Real> Timing<T> {
         let single = match self {
             Self::Once(window) => Some(window.time(value)),
             Self::Crossing(width) => Some(width - value),
-            Self::Steps(_) | Self::Grid(_) => None,
+            Self::Steps(_) | Self::Grid(_) | Self::Rate(_) => None,
         };
         let steps = (0..u32::BITS).filter(move |step| pattern >> step & 1 != 0);
         single.into_iter().chain(steps.map(|step| T::from_f64(f64::from(step))))
@@ -117,14 +143,15 @@ impl<T: Real> Timing<T> {
             (Self::Crossing(a), Self::Crossing(b)) => Some(Self::Crossing(a.max(b))),
             (Self::Steps(a), Self::Steps(b)) => Some(Self::Steps(a.max(b))),
             (Self::Grid(a), Self::Grid(b)) if a.levels == b.levels => Some(self),
+            (Self::Rate(a), Self::Rate(b)) if a == b => Some(self),
             _ => None,
         }
     }
 }
 
 impl<T: Real> Neuron<T> {
-    /// Why the parameters make no sense, if they make none.
-    pub(crate) fn fault(&self) -> Option<String> {
+    /// Why the parameters make no sense for neurons of so many channels, if they make none.
+    pub(crate) fn fault(&self, channels: usize) -> Option<String> {
         match self {
             Self::Analog(_) => None,
             Self::Ttfs(ttfs) => ttfs.fault(),
@@ -132,6 +159,29 @@ impl<T: Real> Neuron<T> {
             Self::FewSpike(few_spike) => few_spike.fault(),
             Self::Amos(amos) => amos.fault(),
             Self::Quartz(quartz) | Self::QuartzInput(quartz) => quartz.fault(),
+            Self::IntegrateAndFire(model) => model.fault(channels),
+            Self::Lif(lif) => lif.fault(channels),
+            Self::Mean(mean) => mean.fault(),
+        }
+    }
+
+    /// Whether state outlives an image.
+    pub(crate) fn keeps_state(&self) -> bool {
+        match self {
+            Self::IntegrateAndFire(model) => model.keep,
+            Self::Lif(lif) => lif.keep,
+            Self::Mean(mean) => mean.keep,
+            _ => false,
+        }
+    }
+
+    /// How long images are shown to neurons whose rates count.
+    fn presentation(&self) -> Option<Presentation> {
+        match self {
+            Self::IntegrateAndFire(model) => Some(model.presentation),
+            Self::Lif(lif) => Some(lif.presentation),
+            Self::Mean(mean) => Some(mean.presentation),
+            _ => None,
         }
     }
 
@@ -143,19 +193,25 @@ impl<T: Real> Neuron<T> {
             (Self::QuartzInput(_), source) => source.is_none(),
             (Self::Quartz(quartz), Some(Timing::Grid(from))) => quartz.levels == from.levels,
             (Self::Quartz(_), _) => false,
-            (_, source) => !matches!(source, Some(Timing::Grid(_))),
+            (_, source) => match (self.presentation(), source) {
+                (Some(own), Some(Timing::Rate(from))) => own == from,
+                (own, source) => {
+                    !matches!(source, Some(Timing::Grid(_) | Timing::Rate(_))) && (own.is_none() || source.is_none())
+                }
+            },
         }
     }
 
     /// When the neurons may spike; `None` if they do not.
     pub(crate) fn timing(&self) -> Option<Timing<T>> {
         match self {
-            Self::Analog(_) => None,
+            Self::Analog(_) | Self::Mean(_) => None,
             Self::Ttfs(ttfs) => Some(Timing::Once(Window { width: ttfs.window, signed: ttfs.signed })),
             Self::TtfsAlpha(alpha) => Some(Timing::Crossing(alpha.window)),
             Self::FewSpike(few_spike) => Some(Timing::Steps(few_spike.steps())),
             Self::Amos(amos) => Some(Timing::Steps(amos.steps())),
             Self::Quartz(quartz) | Self::QuartzInput(quartz) => Some(Timing::Grid(*quartz)),
+            Self::IntegrateAndFire(_) | Self::Lif(_) => self.presentation().map(Timing::Rate),
         }
     }
 }

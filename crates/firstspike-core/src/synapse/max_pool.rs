@@ -23,6 +23,26 @@ pub(crate) struct PoolState<T> {
     pub best: T,
 }
 
+/// What pooling neurons that follow the leader of their window have heard and sent so far; see [`MaxPool::follow`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PoolSums<T> {
+    /// What each neuron has sent.
+    arrived: Vec<T>,
+    /// What the leader of each window has sent.
+    leading: Vec<T>,
+    /// What each pooling neuron has sent.
+    passed: Vec<T>,
+}
+
+impl<T: Real> PoolSums<T> {
+    /// A pooling neuron catches up with its leader: what its spike is worth.
+    pub(crate) fn catch_up(&mut self, pooled: usize) -> T {
+        let worth = self.leading[pooled] - self.passed[pooled];
+        self.passed[pooled] = self.leading[pooled];
+        worth
+    }
+}
+
 impl MaxPool {
     /// `minimum` marks the channels in which the minimum is taken.
     ///
@@ -133,6 +153,63 @@ impl MaxPool {
             }
         }
         winners.sort_unstable();
+    }
+
+    /// Prepares for an image.
+    pub(crate) fn begin_sums<T: Real>(&self, sums: &mut PoolSums<T>) {
+        let (input, output) = (self.geometry.input.len(), self.geometry.output.len());
+        for (values, count) in [(&mut sums.arrived, input), (&mut sums.leading, output), (&mut sums.passed, output)] {
+            values.clear();
+            values.resize(count, T::ZERO);
+        }
+    }
+
+    /// Pools the spikes of one step of an image. The leader of a window is the neuron that has sent the most since the
+    /// image began (the least, for a minimum); a pooling neuron spikes whenever its leader is ahead of it, so that it has
+    /// always sent what the leader has. Marks those that are to [catch up](PoolSums::catch_up).
+    pub(crate) fn follow<T: Real>(&self, spikes: &SpikeList<T>, sums: &mut PoolSums<T>, marks: &mut [u8]) {
+        for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
+            sums.arrived[key as usize] += value;
+        }
+        let (input, output) = (self.geometry.input, self.geometry.output);
+        for pixel in 0..input.pixels() {
+            let (keys, values) = spikes.pixels(pixel, pixel + 1);
+            if keys.is_empty() {
+                continue;
+            }
+            for (oy, _) in self.geometry.windows(0, pixel / input.width) {
+                for (ox, _) in self.geometry.windows(1, pixel % input.width) {
+                    let window = oy * output.width + ox;
+                    for (&key, &value) in keys.iter().zip(values) {
+                        let channel = key as usize - pixel * input.channels;
+                        let pooled = window * output.channels + channel;
+                        let leading = if value > T::ZERO && !self.takes_minimum(channel) {
+                            sums.leading[pooled].max(sums.arrived[key as usize])
+                        } else {
+                            self.leader(&sums.arrived, window, channel)
+                        };
+                        sums.leading[pooled] = leading;
+                        // Sums that differ by rounding are equal.
+                        let ahead = (leading - sums.passed[pooled]).abs() * T::from_f64(2.0) > value.abs();
+                        marks[pooled] |= u8::from(ahead);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The largest (smallest) value of a window.
+    fn leader<T: Real>(&self, values: &[T], window: usize, channel: usize) -> T {
+        let (input, output) = (self.geometry.input, self.geometry.output);
+        let rows = self.geometry.taps(0, window / output.width);
+        let columns = self.geometry.taps(1, window % output.width);
+        let rows = (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]);
+        let pixels = rows.flat_map(|y| {
+            (0..columns.count).map(move |k| y * input.width + columns.start + k * self.geometry.dilation[1])
+        });
+        let values = pixels.map(|pixel| values[pixel * input.channels + channel]);
+        let best = if self.takes_minimum(channel) { values.reduce(T::min) } else { values.reduce(T::max) };
+        best.unwrap_or_default()
     }
 
     /// Pools spike by spike: calls `fire` with each pooling neuron that the spike makes fire.

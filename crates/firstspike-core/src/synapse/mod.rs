@@ -13,7 +13,7 @@ pub use average_pool::AveragePool;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub use max_pool::MaxPool;
-pub(crate) use max_pool::PoolState;
+pub(crate) use max_pool::{PoolState, PoolSums};
 
 use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
@@ -200,7 +200,7 @@ impl<T: Real> Projection<T> {
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
-        if spikes.len() == self.input().len() {
+        if spikes.is_full(self.input().len()) {
             return self.gather_values(level, &spikes.values, potentials, scratch);
         }
         let Some(pool) = &self.pool else {
