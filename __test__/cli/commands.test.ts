@@ -172,6 +172,18 @@ describe.concurrent('convert', () => {
     expect(code.parameters.windows[relu]).toBeCloseTo(2 * plain.parameters.windows[relu], 10);
   });
 
+  test('takes any setting of a code by its name, and refuses others', async () => {
+    const base = ['convert', model, '--calibrate', data, '-o', folder.path('settings.safetensors'), '--code'];
+    const given = ['--set', 'balance=channel', '--set', 'initialPotential=0', '--steps', '8'];
+    const { code } = await succeed(...base, 'if', ...given);
+    expect(code.parameters).toMatchObject({ steps: 8, initialPotential: 0 });
+    expect(code.parameters.thresholds[relu]).toHaveLength(3);
+    for (const wrong of ['tauRc=1', 'steps', 'balance=neuron']) {
+      const { code: status, stderr } = await firstspike(...base, 'if', '--set', wrong);
+      expect([status, stderr]).toEqual([2, expect.stringContaining(wrong.split('=')[0])]);
+    }
+  });
+
   test('leaves nothing but the file', async () => {
     const own = folder.path('own');
     mkdirSync(own);

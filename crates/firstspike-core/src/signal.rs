@@ -20,6 +20,13 @@ pub struct SpikeList<T> {
     pub starts: Vec<u32>,
 }
 
+/// One bit for each of eight marks from 0 to 3, the first lowest: whether it is not zero.
+fn bits(marks: u64) -> u64 {
+    let nonzero = (marks | marks >> 1) & 0x0101_0101_0101_0101;
+    // Moves the lowest bit of byte i to bit 56 + i.
+    nonzero.wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
 impl<T: Real> SpikeList<T> {
     /// Empties the list and makes room for every neuron of `shape` to spike once.
     pub fn clear(&mut self, shape: Shape) {
@@ -73,30 +80,35 @@ impl<T: Real> SpikeList<T> {
     /// Refills the list from a mark for each neuron, zero where it is silent: `value` gives, from neuron and mark, that of
     /// its spike.
     pub(crate) fn fill_marked(&mut self, shape: Shape, marks: &[u8], mut value: impl FnMut(usize, u8) -> T) {
-        self.begin(shape);
-        let mut spike = |key: usize| {
-            self.keys.push(key as u32);
-            self.values.push(value(key, marks[key]));
-        };
-        // Most neurons are silent: eight at a time are passed over.
-        let (words, rest) = marks.as_chunks::<8>();
-        for (index, &word) in words.iter().enumerate() {
-            let mut word = u64::from_le_bytes(word);
-            while word != 0 {
-                let byte = word.trailing_zeros() as usize / 8;
-                spike(index * 8 + byte);
-                word &= !(0xff << (byte * 8));
+        self.keys.clear();
+        self.values.clear();
+        self.patterns.clear();
+        self.starts.clear();
+        self.starts.resize(shape.pixels() + 1, 0);
+        let channels = shape.channels as u32;
+        for (group, marks) in marks.chunks(64).enumerate() {
+            // Most neurons are silent: one bit for each tells which are not.
+            let mut spikes = 0;
+            let (eights, rest) = marks.as_chunks::<8>();
+            for (byte, &eight) in eights.iter().enumerate() {
+                spikes |= bits(u64::from_le_bytes(eight)) << (byte * 8);
+            }
+            for (offset, &mark) in rest.iter().enumerate() {
+                spikes |= u64::from(mark != 0) << (eights.len() * 8 + offset);
+            }
+            while spikes != 0 {
+                let offset = spikes.trailing_zeros() as usize;
+                let key = group * 64 + offset;
+                self.keys.push(key as u32);
+                self.values.push(value(key, marks[offset]));
+                self.starts[(key as u32 / channels) as usize + 1] += 1;
+                spikes &= spikes - 1;
             }
         }
-        let first = marks.len() - rest.len();
-        for key in (first..marks.len()).filter(|&key| marks[key] != 0) {
-            spike(key);
-        }
-        let mut at = 0;
-        for pixel in 1..=shape.pixels() {
-            let end = (pixel * shape.channels) as u32;
-            at += self.keys[at..].iter().take_while(|&&key| key < end).count();
-            self.starts.push(at as u32);
+        let mut before = 0;
+        for start in &mut self.starts {
+            before += *start;
+            *start = before;
         }
     }
 

@@ -12,6 +12,10 @@ pub struct MaxPool {
     minimum: Vec<bool>,
     /// Existing taps of each window.
     sizes: Vec<u32>,
+    /// The windows that each pixel of the input falls into, one pixel after the other.
+    windows: Vec<u32>,
+    /// Where those of each pixel begin; one more than there are pixels.
+    starts: Vec<u32>,
 }
 
 /// What a pooling neuron has heard so far; see [`MaxPool::arrive`].
@@ -69,7 +73,15 @@ impl MaxPool {
         if sizes.contains(&0) {
             return Err("a pooling window holds nothing but padding".to_owned());
         }
-        Ok(Self { geometry, minimum, sizes })
+        let (mut windows, mut starts) = (Vec::new(), vec![0]);
+        for pixel in 0..geometry.input.pixels() {
+            for (oy, _) in geometry.windows(0, pixel / geometry.input.width) {
+                let columns = geometry.windows(1, pixel % geometry.input.width);
+                windows.extend(columns.map(|(ox, _)| (oy * output.width + ox) as u32));
+            }
+            starts.push(windows.len() as u32);
+        }
+        Ok(Self { geometry, minimum, sizes, windows, starts })
     }
 
     /// How the window slides.
@@ -171,31 +183,26 @@ impl MaxPool {
         for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
             sums.arrived[key as usize] += value;
         }
-        let (input, output) = (self.geometry.input, self.geometry.output);
-        for pixel in 0..input.pixels() {
-            let (keys, values) = spikes.pixels(pixel, pixel + 1);
-            if keys.is_empty() {
-                continue;
-            }
-            for (oy, _) in self.geometry.windows(0, pixel / input.width) {
-                for (ox, _) in self.geometry.windows(1, pixel % input.width) {
-                    let window = oy * output.width + ox;
-                    for (&key, &value) in keys.iter().zip(values) {
-                        let channel = key as usize - pixel * input.channels;
-                        let pooled = window * output.channels + channel;
-                        let leading = if value > T::ZERO && !self.takes_minimum(channel) {
-                            sums.leading[pooled].max(sums.arrived[key as usize])
-                        } else {
-                            self.leader(&sums.arrived, window, channel)
-                        };
-                        sums.leading[pooled] = leading;
-                        // Sums that differ by rounding are equal.
-                        let ahead = (leading - sums.passed[pooled]).abs() * T::from_f64(2.0) > value.abs();
-                        marks[pooled] |= u8::from(ahead);
-                    }
-                }
+        let channels = self.geometry.input.channels as u32;
+        for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
+            let (pixel, channel) = ((key / channels) as usize, (key % channels) as usize);
+            for &window in self.windows_of(pixel) {
+                let pooled = window as usize * channels as usize + channel;
+                let leading = if value > T::ZERO && !self.takes_minimum(channel) {
+                    sums.leading[pooled].max(sums.arrived[key as usize])
+                } else {
+                    self.leader(&sums.arrived, window as usize, channel)
+                };
+                sums.leading[pooled] = leading;
+                // Sums that differ by rounding are equal.
+                let ahead = (leading - sums.passed[pooled]).abs() * T::from_f64(2.0) > value.abs();
+                marks[pooled] |= u8::from(ahead);
             }
         }
+    }
+
+    fn windows_of(&self, pixel: usize) -> &[u32] {
+        &self.windows[self.starts[pixel] as usize..self.starts[pixel + 1] as usize]
     }
 
     /// The largest (smallest) value of a window.
@@ -227,24 +234,21 @@ impl MaxPool {
         silence: bool,
         mut fire: impl FnMut(usize),
     ) {
-        let (input, output) = (self.geometry.input, self.geometry.output);
-        let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
+        let channels = self.geometry.input.channels;
+        let (pixel, channel) = (neuron / channels, neuron % channels);
         let minimum = self.takes_minimum(channel);
         let wins = if minimum { value < T::ZERO } else { value > T::ZERO };
-        for (oy, _) in self.geometry.windows(0, pixel / input.width) {
-            for (ox, _) in self.geometry.windows(1, pixel % input.width) {
-                let window = oy * output.width + ox;
-                let state = &mut states[window * output.channels + channel];
-                state.best = match (state.arrived, minimum) {
-                    (0, _) => value,
-                    (_, true) => state.best.min(value),
-                    (_, false) => state.best.max(value),
-                };
-                state.arrived += 1;
-                if !state.fired && (wins || !silence || state.arrived == self.sizes[window]) {
-                    state.fired = true;
-                    fire(window * output.channels + channel);
-                }
+        for window in self.windows_of(pixel).iter().map(|&window| window as usize) {
+            let state = &mut states[window * channels + channel];
+            state.best = match (state.arrived, minimum) {
+                (0, _) => value,
+                (_, true) => state.best.min(value),
+                (_, false) => state.best.max(value),
+            };
+            state.arrived += 1;
+            if !state.fired && (wins || !silence || state.arrived == self.sizes[window]) {
+                state.fired = true;
+                fire(window * channels + channel);
             }
         }
     }
