@@ -19,6 +19,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     env: {
+      // Fits are sought anew in every test file: the user's cache is left alone.
+      FIRSTSPIKE_CACHE: '',
       ...(data && { FIRSTSPIKE_DATA: resolve(data) }),
       // The loader refuses an addon whose version is not the package's.
       NAPI_RS_ENFORCE_VERSION_CHECK: '1',

@@ -14,6 +14,7 @@ export type { Role, Window } from './codes/code.js';
 export type { FewSpikeGate, FewSpikeOptions } from './codes/few-spike.js';
 export type { FitFigures, FitSettings, Histogram, Importance } from './codes/fitting.js';
 export type { FunctionName } from './codes/functions.js';
+export type { GateOptions } from './codes/gates.js';
 export type { CodeName, CodeOptions } from './codes/index.js';
 export type { QuartzOptions } from './codes/quartz.js';
 export type { RangeOptions } from './codes/ranges.js';
@@ -33,7 +34,7 @@ export {
 export type { TtfsOptions } from './codes/ttfs.js';
 export type { TtfsAlphaOptions } from './codes/ttfs-alpha.js';
 export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
-export { type ConvertOptions, convert } from './convert/convert.js';
+export { type ConversionRun, type ConvertOptions, convert } from './convert/convert.js';
 export { type Batch, type BatchOptions, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
 export { type NpyArray, type NpyData, readNpy, writeNpy } from './data/npy.js';
 export { ConvertError, DataError, type ErrorCode, FirstspikeError, ImportError, type Problem } from './errors.js';

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Calibration } from '../codes/calibration.js';
 import { type CodeName, codeNamed, codes } from '../codes/index.js';
 import { calibrate } from '../convert/calibrate.js';
-import { type ConvertOptions, convert } from '../convert/convert.js';
+import { type ConversionRun, type ConvertOptions, convert } from '../convert/convert.js';
 import { type Dataset, openDataset } from '../data/dataset.js';
 import { FirstspikeError, type Problem } from '../errors.js';
 import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
@@ -31,6 +31,9 @@ export interface CodingOptions extends CalibrationOptions {
   readonly steps?: number;
   readonly zeta?: number;
   readonly rounding?: string;
+  readonly gates?: string;
+  readonly product?: string;
+  readonly price?: number;
   readonly saturate?: boolean;
   readonly percentile?: Readonly<Record<string, number>>;
   readonly set?: readonly string[];
@@ -103,6 +106,19 @@ export function addCodingOptions(command: Command, code: Option): Command {
     .option('--zeta <X>', 'ttfs, ttfs-alpha: windows are 1 + X times the largest activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
     .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
+    .addOption(
+      new Option(
+        '--gates <WHICH>',
+        'fs, amos: gates other than ReLU (default: fitted to the inputs of each layer)',
+      ).choices(['fitted', 'shipped', 'published']),
+    )
+    .option('--price <X>', 'fs, amos: what a spike of a fitted gate costs, as a share of the variance', number)
+    .addOption(
+      new Option('--product <HOW>', 'amos: products of tensors by circuits of two inputs (default), or exact').choices([
+        'spiking',
+        'exact',
+      ]),
+    )
     .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile)
     .option('--set <NAME=VALUE>', 'any other setting of the code (see inspect --json); may be repeated', collect);
 }
@@ -193,7 +209,20 @@ export async function codedNetwork(
   const { calibration, note } = codeNamed(code).needsCalibration
     ? await calibrateFor(graph, { ...options, channelPercentiles: byChannel(own) }, fallback, context)
     : {};
-  const vary = (others: object) => convert(graph, { ...own, ...others, code, calibration } as ConvertOptions);
+  const vary = async (others: object) => {
+    const progress = createProgress('fitting', 100);
+    const run: ConversionRun = {
+      threads: options.threads,
+      signal: context.signal,
+      onProgress: (share) => progress.update(Math.round(100 * share)),
+      onWarning: ({ layer, message, remedy }) => context.remark(`${layer ? `${layer}: ` : ''}${message} ${remedy}`),
+    };
+    try {
+      return await convert(graph, { ...own, ...others, ...run, code, calibration } as ConvertOptions);
+    } finally {
+      progress.stop();
+    }
+  };
   return { network: await vary({}), calibration: note, vary };
 }
 
@@ -244,11 +273,13 @@ async function calibrateOn(
 /** The options that a code takes; others that were given are refused. */
 function codeOptions(
   name: string,
-  { steps, zeta, saturate, rounding, percentile: percentiles, set = [] }: CodingOptions,
+  { steps, zeta, saturate, rounding, gates, price, product, percentile: percentiles, set = [] }: CodingOptions,
 ): object {
   const { '': percentile, ...layers } = percentiles ?? {};
   const layerPercentiles = Object.keys(layers).length > 0 ? layers : undefined;
-  const given = Object.entries({ steps, zeta, saturate, rounding, percentile, layerPercentiles });
+  const given = Object.entries({
+    ...{ steps, zeta, saturate, rounding, gates, price, product, percentile, layerPercentiles },
+  });
   const used = given.filter(([, value]) => value !== undefined);
   const known = Object.keys(codeNamed(name).defaults as object);
   const problems: Problem[] = used

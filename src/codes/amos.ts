@@ -4,21 +4,41 @@
  * An activation function becomes a circuit of K neurons, each of which spikes at most once and inhibits those after
  * it. The paper's equations are not public; the pairwise circuit is this project's formulation of its idea. For ReLU
  * the circuit sends binary digits: neuron i has the threshold `alpha 2^-i` and inhibits all later ones by as much.
+ * Circuits of other functions are fitted; those of products have two inputs.
  */
 
 import type { Calibration } from './calibration.js';
-import type { Code, CodedTopology } from './code.js';
-import { bounds, buildGates, digits, fewSpike, gated } from './few-spike.js';
-import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
+import type { Code, CodedTopology, Tools } from './code.js';
+import { bounds, buildGates } from './few-spike.js';
+import { requestFitOfTwo } from './fitting.js';
+import {
+  chooseGates,
+  FITTED,
+  type GateMaker,
+  type GateOptions,
+  gated,
+  gateProblems,
+  RELU_STEPS,
+  seenValues,
+  unsupportedGates,
+} from './gates.js';
+import { choiceProblems, refuse, statisticsOf } from './ranges.js';
+import { shippedAmos } from './shipped.js';
 import type { Topology } from './topology.js';
 
 /** Options of the code `amos`. */
-export interface AmosOptions extends RangeOptions {
-  /** K, neurons of a circuit and steps of a layer, 1 to 24. 10 if absent. */
-  readonly steps?: number;
-  /** Whether activations are rounded to the nearest value that a circuit can send, or down. */
-  readonly rounding?: 'nearest' | 'down';
+export interface AmosOptions extends GateOptions {
+  /**
+   * Whether products of two tensors, as in squeeze-and-excite blocks, are circuits of two inputs (`spiking`, if absent:
+   * as in the paper's headline figure), or left to ordinary arithmetic (`exact`).
+   */
+  readonly product?: 'spiking' | 'exact';
 }
+
+/** Neurons of a product's circuit. */
+const PRODUCT_STEPS = 16;
+/** A product takes as long to evaluate as many circuits of one input: starting points are fewer by this factor. */
+const PRODUCT_EFFORT = 2;
 
 /** A circuit that stands for one gate. */
 export interface AmosCircuit {
@@ -37,7 +57,7 @@ export interface AmosCircuit {
 
 /** Parameters of a network in the code `amos`. */
 export interface AmosParameters {
-  /** Circuit of each population that stands for an activation function, by name. */
+  /** Circuit of each population that stands for an activation function or, with two inputs, a product; by name. */
   readonly circuits: Readonly<Record<string, AmosCircuit>>;
 }
 
@@ -47,36 +67,85 @@ export const amos: Code<AmosOptions, AmosParameters> = {
   title: 'circuits of neurons that spike at most once',
   version: 1,
   needsCalibration: true,
-  defaults: { steps: 10, rounding: 'nearest', percentile: 100, layerPercentiles: {} },
-  unsupported: (topology) => fewSpike.unsupported(topology),
+  defaults: {
+    steps: RELU_STEPS,
+    rounding: 'nearest',
+    gates: 'fitted',
+    product: 'spiking',
+    ...FITTED.amos,
+    percentile: 100,
+    layerPercentiles: {},
+  },
+  unsupported: unsupportedGates,
   parametrise,
   build,
 };
 
-function parametrise(topology: Topology, calibration: Calibration | undefined, options: AmosOptions): AmosParameters {
-  const { steps, rounding, ...range } = { ...amos.defaults, ...options } as Required<AmosOptions>;
-  const populations = gated(topology);
-  const names = populations.map(({ name }) => name);
-  refuse(amos.unsupported(topology), [
-    ...stepProblems(steps, 1, 24),
-    ...choiceProblems('rounding', rounding, ['nearest', 'down']),
-    ...percentileProblems(range, names),
-  ]);
-  const circuits = populations.map(({ name }): [string, AmosCircuit] => {
-    const [, largest] = rangeOf(calibration, name, range);
-    const values = digits(steps, largest > 0 ? largest : 1);
-    const half = rounding === 'nearest' ? values[steps - 1] / 2 : 0;
-    const circuit = {
+const maker: GateMaker<AmosCircuit> = {
+  code: 'amos',
+  digits(values, largest, rounding) {
+    const smallest = values[values.length - 1];
+    const half = rounding === 'nearest' ? smallest / 2 : 0;
+    return {
       input: values.map(() => 1),
       second: [],
       threshold: values.map((value) => value - half),
       inhibition: values.flatMap((_, i) => values.slice(0, i)),
       output: values,
-      range: [Number.NEGATIVE_INFINITY, largest + (half || values[steps - 1])] as const,
+      range: [Number.NEGATIVE_INFINITY, largest + (half || smallest)],
     };
-    return [name, circuit];
-  });
-  return { circuits: Object.fromEntries(circuits) };
+  },
+  fitted: ({ input, second, threshold, inhibition, output }, range) => ({
+    ...{ input, second, threshold, inhibition, output, range },
+  }),
+  shipped: shippedAmos,
+  published: {},
+};
+
+async function parametrise(
+  topology: Topology,
+  calibration: Calibration | undefined,
+  options: AmosOptions,
+  tools: Tools,
+): Promise<AmosParameters> {
+  const { product, ...all } = { ...amos.defaults, ...options } as Required<AmosOptions>;
+  const populations = gated(topology);
+  refuse(amos.unsupported(topology), [
+    ...gateProblems(all, populations, maker.published),
+    ...choiceProblems('product', product, ['spiking', 'exact']),
+  ]);
+  const [gates, products] = await Promise.all([
+    chooseGates(populations, calibration, options, tools, maker),
+    product === 'spiking' ? chooseProducts(topology, calibration, all, options.steps, tools) : {},
+  ]);
+  return { circuits: { ...gates, ...products } };
+}
+
+/** Circuits of two inputs, fitted to what calibration saw of both. */
+async function chooseProducts(
+  { populations }: Topology,
+  calibration: Calibration | undefined,
+  { price, restarts, seed, percentile, layerPercentiles }: Required<GateOptions>,
+  steps = PRODUCT_STEPS,
+  tools: Tools,
+): Promise<Readonly<Record<string, AmosCircuit>>> {
+  const settings = { steps, price, restarts: Math.ceil(restarts / PRODUCT_EFFORT), seed };
+  const products = populations.flatMap(({ name, stage }) => (stage.kind === 'product' ? [{ name, stage }] : []));
+  const seen = products.map(({ stage }) =>
+    stage.sources.map((source) => {
+      const { name } = populations[source];
+      return seenValues(statisticsOf(calibration, name), layerPercentiles[name] ?? percentile);
+    }),
+  );
+  const requests = seen.map(([x, y]) => requestFitOfTwo((a, b) => a * b, [x.range, y.range], [x, y], settings));
+  const found = await tools.fit(requests);
+  return Object.fromEntries(
+    products.map(({ name }, i) => {
+      // Of both inputs: the kernel counts what lies beyond it.
+      const [low, high] = [0, 1].map((end) => seen[i].map(({ range }) => range[end]));
+      return [name, maker.fitted(found[i], [Math.min(...low), Math.max(...high)])];
+    }),
+  );
 }
 
 function build(topology: Topology, { circuits }: AmosParameters): CodedTopology {

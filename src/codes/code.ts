@@ -4,13 +4,14 @@ import type { Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import type { BindingEncoder, BindingNeuron } from '../kernel.js';
 import type { Calibration } from './calibration.js';
+import type { FitRequest, FitResult } from './fitting.js';
 import type { Extent, Projection, Topology } from './topology.js';
 
 /** What a population's neurons are there for. */
 export type Role =
   /** Encodes the image. */
   | 'input'
-  /** Stands for an activation function of the original network. */
+  /** Stands for an activation function of the original network, or for a product in it. */
   | 'activation'
   /** Hands a value on that the original network does not rectify. */
   | 'relay'
@@ -38,7 +39,7 @@ export interface CodedPopulation {
   readonly window?: Window;
   /** Of an input that spikes. */
   readonly encoder?: BindingEncoder;
-  /** Of neurons. */
+  /** Of neurons; of a product, if they take two inputs. */
   readonly neuron?: BindingNeuron;
   /** Synapses and bias of neurons, where they differ from the topology's. */
   readonly projections?: readonly Projection[];
@@ -54,7 +55,7 @@ export interface CodedTopology {
   readonly populations: readonly CodedPopulation[];
 }
 
-/** What the choice of parameters may ask of the kernel. */
+/** What the choice of parameters may ask of the rest of the program. */
 export interface Tools {
   /**
    * Sums of the weighted values that each neuron receives over synapses, in double precision.
@@ -64,6 +65,10 @@ export interface Tools {
    * @param target arrangement of those that receive.
    */
   respond(projection: Projection, values: Float64Array, source: Extent, target: Extent): Promise<Float64Array>;
+  /** Parameters of gates, one for each request; those that were found before are not sought again. */
+  fit(requests: readonly FitRequest[]): Promise<readonly FitResult[]>;
+  /** Tells the user of something that is allowed, but hardly meant. */
+  warn(problem: Problem): void;
 }
 
 /** A code: how values become spikes. Its parameters are plain data, so that a network can be saved and loaded. */

@@ -1,24 +1,39 @@
 /**
  * Few-spike neurons: conversion maths. Stöckl and Maass, arXiv 2002.00860.
  *
- * An activation function becomes a neuron that spikes in some of K steps; everything between activations stays as it
- * is. For ReLU the steps are the binary digits of the activation, `alpha 2^-t` with `alpha (1 - 2^-K)` the largest
- * activation in calibration. The published form truncates; by default an initial potential of half a digit rounds.
+ * An activation function becomes a neuron that spikes in some of K steps; everything between activations, products
+ * too, stays as it is. For ReLU the steps are the binary digits of the activation, `alpha 2^-t` with
+ * `alpha (1 - 2^-K)` the largest activation in calibration. The published form truncates; by default an initial
+ * potential of half a digit rounds. Other functions have fitted thresholds, resets and outputs.
  */
 
-import type { Problem } from '../errors.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
-import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
-import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
-import { neurons, type Population, readout, sources, type Topology } from './topology.js';
+import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
+import { relayInput } from './edit.js';
+import {
+  chooseGates,
+  digits,
+  FITTED,
+  type GateMaker,
+  type GateOptions,
+  gated,
+  gateProblems,
+  RELU_STEPS,
+  unsupportedGates,
+} from './gates.js';
+import { published } from './published.js';
+import { choiceProblems, refuse, statisticsOf } from './ranges.js';
+import { shippedFewSpike } from './shipped.js';
+import { neurons, readout, sources, type Topology } from './topology.js';
 
 /** Options of the code `fs`. */
-export interface FewSpikeOptions extends RangeOptions {
-  /** K, steps of a layer, 1 to 24. 10 if absent. */
-  readonly steps?: number;
-  /** Whether activations are rounded to the nearest value that the neurons can send, or down, as published. */
-  readonly rounding?: 'nearest' | 'down';
+export interface FewSpikeOptions extends GateOptions {
+  /**
+   * Whether the network is fed numbers (`values`, if absent: as published), or spikes that stand for binary digits.
+   * Where the input may be negative, positive and negative digits take turns.
+   */
+  readonly input?: 'values' | 'spikes';
 }
 
 /** A gate: how neurons of one layer spike. */
@@ -27,6 +42,8 @@ export interface FewSpikeGate {
   readonly reset: readonly number[];
   readonly output: readonly number[];
   readonly initial: number;
+  /** Whether every second step is of the opposite sign. */
+  readonly signed?: boolean;
   readonly range: readonly [number, number];
 }
 
@@ -34,6 +51,8 @@ export interface FewSpikeGate {
 export interface FewSpikeParameters {
   /** Gate of each population that stands for an activation function, by name. */
   readonly gates: Readonly<Record<string, FewSpikeGate>>;
+  /** What sends the input, if it is sent as spikes. */
+  readonly input?: FewSpikeGate;
 }
 
 /** Few-spike networks. */
@@ -42,69 +61,76 @@ export const fewSpike: Code<FewSpikeOptions, FewSpikeParameters> = {
   title: 'few spikes',
   version: 1,
   needsCalibration: true,
-  defaults: { steps: 10, rounding: 'nearest', percentile: 100, layerPercentiles: {} },
-  unsupported: (topology) => gated(topology).flatMap(unsupportedGate),
+  defaults: {
+    steps: RELU_STEPS,
+    rounding: 'nearest',
+    gates: 'fitted',
+    input: 'values',
+    ...FITTED.fs,
+    percentile: 100,
+    layerPercentiles: {},
+  },
+  unsupported: unsupportedGates,
   parametrise,
   build,
 };
 
-/** The populations that stand for an activation function, other than in the readout. */
-export function gated(topology: Topology): (Population & { readonly activation: string })[] {
-  const tail = readout(topology);
-  return topology.populations.flatMap((population, index) => {
-    const { stage } = population;
-    if (stage.kind !== 'neurons' || stage.activation === 'identity' || tail[index]) return [];
-    return [{ ...population, activation: stage.activation }];
-  });
-}
+const maker: GateMaker<FewSpikeGate> = {
+  code: 'fs',
+  digits(values, largest, rounding) {
+    const smallest = values[values.length - 1];
+    const initial = rounding === 'nearest' ? smallest / 2 : 0;
+    const top = largest + (initial || smallest);
+    return { threshold: values, reset: values, output: values, initial, range: [Number.NEGATIVE_INFINITY, top] };
+  },
+  fitted: ({ threshold, reset, output }, range) => ({ threshold, reset, output, initial: 0, range }),
+  shipped: shippedFewSpike,
+  published,
+};
 
-function unsupportedGate({ name, activation }: { name: string; activation: string }): Problem[] {
-  if (activation === 'relu') return [];
-  const message = `${activation} has no few-spike gate yet.`;
-  return [{ layer: name, node: name, op: activation, message, remedy: 'Run the network as it is: --code ann.' }];
-}
-
-/** Binary digits of values from 0 to `largest`, most significant first. */
-export function digits(steps: number, largest: number): number[] {
-  const alpha = largest / (1 - 2 ** -steps);
-  return Array.from({ length: steps }, (_, t) => alpha * 2 ** -(t + 1));
-}
-
-function parametrise(
+async function parametrise(
   topology: Topology,
   calibration: Calibration | undefined,
   options: FewSpikeOptions,
-): FewSpikeParameters {
-  const { steps, rounding, ...range } = { ...fewSpike.defaults, ...options } as Required<FewSpikeOptions>;
+  tools: Tools,
+): Promise<FewSpikeParameters> {
+  const { input, ...all } = { ...fewSpike.defaults, ...options } as Required<FewSpikeOptions>;
   const populations = gated(topology);
-  const names = populations.map(({ name }) => name);
   refuse(fewSpike.unsupported(topology), [
-    ...stepProblems(steps, 1, 24),
-    ...choiceProblems('rounding', rounding, ['nearest', 'down']),
-    ...percentileProblems(range, names),
+    ...gateProblems(all, populations, published),
+    ...choiceProblems('input', input, ['values', 'spikes']),
   ]);
-  const gates = populations.map(({ name }): [string, FewSpikeGate] => {
-    const [, largest] = rangeOf(calibration, name, range);
-    const values = digits(steps, largest > 0 ? largest : 1);
-    const smallest = values[steps - 1];
-    const initial = rounding === 'nearest' ? smallest / 2 : 0;
-    const top = largest + (rounding === 'nearest' ? smallest / 2 : smallest);
-    return [
-      name,
-      { threshold: values, reset: values, output: values, initial, range: [Number.NEGATIVE_INFINITY, top] },
-    ];
-  });
-  return { gates: Object.fromEntries(gates) };
+  const gates = await chooseGates(populations, calibration, options, tools, maker);
+  if (input === 'values') return { gates };
+  const { min, max } = statisticsOf(calibration, topology.populations[0].name);
+  return { gates, input: inputGate(min, max, all) };
 }
 
-function build(topology: Topology, { gates }: FewSpikeParameters): CodedTopology {
+/** Digits of the input; as many of either sign where it may be negative, taking turns. */
+function inputGate(min: number, max: number, { steps, rounding }: Required<GateOptions>): FewSpikeGate {
+  const largest = Math.max(max, -min) || 1;
+  if (min >= 0) return maker.digits(digits(steps, largest), largest, rounding);
+  // A neuron has 32 steps at most.
+  const values = digits(Math.min(steps, 16), largest);
+  const half = rounding === 'nearest' ? values[values.length - 1] / 2 : 0;
+  return {
+    threshold: values.flatMap((value) => [value - half, value - half]),
+    reset: values.flatMap((value) => [value, value]),
+    output: values.flatMap((value) => [value, -value]),
+    initial: 0,
+    signed: true,
+    range: [-largest, largest],
+  };
+}
+
+function build(original: Topology, { gates, input }: FewSpikeParameters): CodedTopology {
+  const topology = input ? relayInput(original, 'spikes') : original;
   return buildGates(topology, (name) => {
-    const gate = gates[name];
+    const gate = input && name === topology.populations[1].name ? input : gates[name];
     if (!gate) return undefined;
-    const { threshold, reset, output, initial } = gate;
-    const numbers = { threshold: [...threshold], reset: [...reset], output: [...output] };
-    const range = bounds(gate.range);
-    return { steps: threshold.length, neurons: 1, neuron: { kind: 'fewspike', ...numbers, initial, range } };
+    const { threshold, reset, output, initial, signed = false } = gate;
+    const numbers = { threshold: [...threshold], reset: [...reset], output: [...output], initial, signed };
+    return { steps: threshold.length, neurons: 1, neuron: { kind: 'fewspike', ...numbers, range: bounds(gate.range) } };
   });
 }
 
@@ -132,10 +158,10 @@ export function buildGates(topology: Topology, gateOf: (name: string) => GateNeu
     if (tail[index]) return analog(population, 'readout');
     if (stage.kind === 'input') return { role: 'input', neurons: 0 };
     const gate = gateOf(name);
-    if (gate && stage.kind === 'neurons') {
+    if (gate && (stage.kind === 'neurons' || stage.kind === 'product')) {
       windows[index] = { start: end, width: gate.steps };
       return {
-        role: 'activation',
+        role: stage.kind === 'neurons' && stage.activation === 'identity' ? 'input' : 'activation',
         neurons: neurons(extent) * gate.neurons,
         window: windows[index],
         neuron: gate.neuron,

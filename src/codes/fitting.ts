@@ -1,6 +1,7 @@
 /** What is asked of the fitter of gates, and what it gives: plain data. Fitting itself is a tool of the kernel. */
 
 import { ConvertError, type Problem } from '../errors.js';
+import { stepProblems } from './ranges.js';
 
 /** Numbers of inputs in cells that divide a range evenly. */
 export interface Histogram {
@@ -145,8 +146,8 @@ export function requestFitOfTwo(
   };
 }
 
-/** What is wrong with the settings of a fit. */
-export function fitProblems({ steps, price, bits, restarts, seed }: FitSettings): Problem[] {
+/** What is wrong with the settings of a fit of at most some steps. */
+export function fitProblems({ steps, price, bits, restarts, seed }: FitSettings, mostSteps = 32): Problem[] {
   const whole = (what: string, value: number, least: number, most: number): Problem[] => {
     if (Number.isInteger(value) && value >= least && value <= most) return [];
     return [
@@ -154,7 +155,7 @@ export function fitProblems({ steps, price, bits, restarts, seed }: FitSettings)
     ];
   };
   const problems = [
-    ...whole('steps', steps, 1, 32),
+    ...stepProblems(steps, 1, mostSteps),
     ...whole('restarts', restarts, 1, 65536),
     ...(bits === undefined ? [] : whole('bits', bits, 2, 24)),
   ];

@@ -1,9 +1,13 @@
 /** From a graph to a spiking network. */
 
+import process from 'node:process';
 import type { Calibration } from '../codes/calibration.js';
+import type { Tools } from '../codes/code.js';
 import { type CodeName, type CodeOptions, codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
-import { ConvertError } from '../errors.js';
+import { ConvertError, type Problem } from '../errors.js';
+import { cachedFit } from '../fit/cache.js';
+import type { FitRun } from '../fit/run.js';
 import type { Graph } from '../graph/graph.js';
 import { respond } from '../simulate/respond.js';
 import { SpikingNetwork } from '../simulate/spiking-network.js';
@@ -15,8 +19,15 @@ export type ConvertOptions = {
     readonly code: Name;
     /** Statistics of the graph's activations, from `calibrate`; most codes need them. */
     readonly calibration?: Calibration;
-  } & CodeOptions[Name];
+  } & ConversionRun &
+    CodeOptions[Name];
 }[CodeName];
+
+/** How a conversion runs. */
+export interface ConversionRun extends FitRun {
+  /** Told of what is allowed, but hardly meant; Node's own warnings if absent. */
+  readonly onWarning?: (problem: Problem) => void;
+}
 
 /**
  * Converts a graph to a spiking network.
@@ -24,7 +35,7 @@ export type ConvertOptions = {
  * @throws ConvertError with all layers that the code cannot express, or if it needs a calibration and has none.
  */
 export async function convert(graph: Graph, options: ConvertOptions): Promise<SpikingNetwork> {
-  const { code: name, calibration, ...own } = options;
+  const { code: name, calibration, threads, signal, onProgress, onWarning = warn, ...own } = options;
   const code = codeNamed(name);
   if (code.needsCalibration && !calibration) {
     throw new ConvertError('OPTION_INVALID', {
@@ -35,7 +46,9 @@ export async function convert(graph: Graph, options: ConvertOptions): Promise<Sp
   // An option that is undefined is one that is absent.
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   refuseUnknown(name, given, code.defaults as object);
-  const parameters = await code.parametrise(lower(graph), calibration, given, { respond });
+  signal?.throwIfAborted();
+  const fit = fitter({ threads, signal, onProgress });
+  const parameters = await code.parametrise(lower(graph), calibration, given, { respond, fit, warn: onWarning });
   return new SpikingNetwork(graph, name, parameters);
 }
 
@@ -48,4 +61,24 @@ function refuseUnknown(code: string, given: object, defaults: object): void {
       remedy: `Its options are ${Object.keys(defaults).join(', ') || 'none'}.`,
     }));
   if (problems.length > 0) throw new ConvertError('OPTION_INVALID', problems);
+}
+
+/** Fits of one conversion, with the progress of all of them. */
+function fitter({ onProgress, ...run }: FitRun): Tools['fit'] {
+  const shares: number[] = [];
+  return (requests) =>
+    Promise.all(
+      requests.map((request) => {
+        const index = shares.push(0) - 1;
+        const report = (share: number) => {
+          shares[index] = share;
+          onProgress?.(shares.reduce((a, b) => a + b, 0) / shares.length);
+        };
+        return cachedFit(request, { ...run, onProgress: report });
+      }),
+    );
+}
+
+function warn({ layer, message, remedy }: Problem): void {
+  process.emitWarning(`${layer ? `${layer}: ` : ''}${message} ${remedy}`, 'FirstspikeWarning');
 }

@@ -2,7 +2,7 @@
 
 import type { Calibration } from '../codes/calibration.js';
 import { type CodeName, type CodeOptions, codeNamed, codes } from '../codes/index.js';
-import { convert } from '../convert/convert.js';
+import { type ConvertOptions, convert } from '../convert/convert.js';
 import { ConvertError, type Problem } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
@@ -65,7 +65,11 @@ export async function compare(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const { calibration, codes: wanted = allCodes(), onProgress, ...evaluation } = options;
-  const { converted, refused } = await convertAll(graph, calibration, wanted);
+  const { converted, refused } = await convertAll(
+    graph,
+    { calibration, threads: evaluation.threads, signal: evaluation.signal },
+    wanted,
+  );
   const reports: CodeReport[] = [];
   // Taken out of the list: what a network has packed is free again when the next one runs.
   for (let next = converted.shift(); next; next = converted.shift()) {
@@ -91,7 +95,7 @@ interface Converted {
 /** Converts to all codes that can express the graph; what is wrong with any options is thrown together. */
 async function convertAll(
   graph: Graph,
-  calibration: Calibration | undefined,
+  run: Pick<ConvertOptions, 'calibration' | 'threads' | 'signal'>,
   wanted: readonly CodeSettings[],
 ): Promise<{ converted: Converted[]; refused: RefusedCode[] }> {
   const converted: Converted[] = [];
@@ -100,7 +104,7 @@ async function convertAll(
   for (const settings of wanted) {
     const { code } = settings;
     try {
-      converted.push({ settings, network: await convert(graph, { ...settings, calibration }) });
+      converted.push({ settings, network: await convert(graph, { ...settings, ...run }) });
     } catch (error) {
       if (!(error instanceof ConvertError)) throw error;
       const { problems } = error;

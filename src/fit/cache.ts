@@ -11,7 +11,7 @@ import type { FitRequest, FitResult } from '../codes/fitting.js';
 import { type FitRun, runFit } from './run.js';
 
 /** Of the fitter: fits of others are not used. */
-const VERSION = 1;
+const VERSION = 2;
 /** Most fits that are held in memory. */
 const MOST = 1024;
 

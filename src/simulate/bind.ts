@@ -73,7 +73,7 @@ function bindStage({ name, stage }: Population, coded: CodedPopulation): Binding
     case 'permute':
       return { kind: 'permute', source: stage.source, to: stage.to };
     case 'product':
-      return { kind: 'product', sources: [...stage.sources] };
+      return { kind: 'product', sources: [...stage.sources], circuit: coded.neuron };
   }
 }
 

@@ -17,7 +17,14 @@ const ODD: usize = 5;
 
 fn few_spike() -> FewSpike<f64> {
     let digits = vec![0.5, 0.25];
-    FewSpike { threshold: digits.clone(), reset: digits.clone(), output: digits, initial: 0.0, range: [0.0, 1.0] }
+    FewSpike {
+        threshold: digits.clone(),
+        reset: digits.clone(),
+        output: digits,
+        initial: 0.0,
+        signed: false,
+        range: [0.0, 1.0],
+    }
 }
 
 fn quartz(levels: usize) -> Quartz {

@@ -79,6 +79,9 @@ fn a_product_is_fitted_to_both_inputs() {
     assert_eq!(fit.neuron.second.len(), 12);
     // A constant would be off by 1.1.
     assert!(fit.figures.mse.sqrt() < 0.15, "{:?}", fit.figures);
+    let progress = AtomicUsize::new(0);
+    fit_amos(&product, &settings(4, 1), &AtomicBool::new(false), &progress).unwrap();
+    assert_eq!(progress.load(Ordering::Relaxed), settings(4, 1).work(true));
     let refused = fit_few_spike(&product, &settings(4, 1), &AtomicBool::new(false), &AtomicUsize::new(0));
     assert_eq!(refused, Err(FitError::Invalid("a few-spike neuron has one input")));
 }
@@ -129,7 +132,7 @@ fn progress_adds_up_and_a_fit_can_be_cancelled() {
     let progress = AtomicUsize::new(0);
     let fit = fit_few_spike(&wide, &settings, &AtomicBool::new(false), &progress);
     assert!(fit.is_ok());
-    assert_eq!(progress.load(Ordering::Relaxed), settings.work());
+    assert_eq!(progress.load(Ordering::Relaxed), settings.work(false));
     let cancelled = fit_amos(&wide, &settings, &AtomicBool::new(true), &progress);
     assert_eq!(cancelled, Err(FitError::Cancelled));
 }

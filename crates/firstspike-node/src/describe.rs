@@ -148,6 +148,8 @@ pub enum BindingNeuron {
         output: Vec<f64>,
         /// Added to the potential at first.
         initial: f64,
+        /// Whether every second step is of the opposite sign.
+        signed: bool,
         /// Inputs that the parameters are made for.
         range: (f64, f64),
     },
@@ -409,11 +411,12 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             origin: T::from_f64(*origin),
             rectify: *rectify,
         }),
-        BindingNeuron::FewSpike { threshold, reset, output, initial, range } => Neuron::FewSpike(FewSpike {
+        BindingNeuron::FewSpike { threshold, reset, output, initial, signed, range } => Neuron::FewSpike(FewSpike {
             threshold: rounded(threshold),
             reset: rounded(reset),
             output: rounded(output),
             initial: T::from_f64(*initial),
+            signed: *signed,
             range: [T::from_f64(range.0), T::from_f64(range.1)],
         }),
         BindingNeuron::Amos { input, second, threshold, inhibition, output, range } => Neuron::Amos(Amos {

@@ -123,7 +123,7 @@ impl BindingFitRequest {
 #[napi(catch_unwind)]
 pub fn fit_work(request: BindingFitRequest) -> u32 {
     let settings = request.settings();
-    settings.check().map_or(0, |()| settings.work() as u32)
+    settings.check().map_or(0, |()| settings.work(request.second_range.is_some()) as u32)
 }
 
 /// Fits a few-spike neuron or a circuit.

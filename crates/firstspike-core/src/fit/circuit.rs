@@ -209,10 +209,17 @@ impl Wiring {
         (Self { tied: false, ..self }, Point { values, falling: point.falling })
     }
 
+    /// Parameters of a circuit of one input for this one of two, which ignores the second.
+    pub(super) fn with_second(self, point: &Point) -> Point {
+        let mut values = point.values.clone();
+        values.splice(self.steps..self.steps, std::iter::repeat_n(0.0, self.steps));
+        Point { values, falling: point.falling }
+    }
+
     /// Parameters as a few-spike neuron.
     pub(super) fn few_spike(self, point: &Point, output: Vec<f64>, range: [f64; 2]) -> FewSpike<f64> {
         let (threshold, reset) = point.values.split_at(self.steps);
-        FewSpike { threshold: threshold.to_vec(), reset: reset.to_vec(), output, initial: 0.0, range }
+        FewSpike { threshold: threshold.to_vec(), reset: reset.to_vec(), output, initial: 0.0, signed: false, range }
     }
 
     /// Parameters as a circuit.

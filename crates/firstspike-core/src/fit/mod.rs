@@ -100,10 +100,10 @@ impl Settings {
         Ok(())
     }
 
-    /// What progress counts up to.
-    pub fn work(&self) -> usize {
+    /// What progress counts up to, for a function of one input or of two.
+    pub fn work(&self, two: bool) -> usize {
         let fits = self.restarts.div_ceil(8).min(2);
-        search::work(self.restarts) + self.bits.map_or(0, |_| fits * quantise::WORK)
+        search::work(self.restarts, two) + self.bits.map_or(0, |_| fits * quantise::WORK)
     }
 }
 

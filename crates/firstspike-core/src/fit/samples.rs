@@ -101,6 +101,24 @@ impl Samples {
         })
     }
 
+    /// The mean of the function over its second input: a function of the first alone.
+    pub(super) fn mean_over_second(&self) -> Self {
+        let columns = self.columns;
+        let over_rows = |of: &dyn Fn(usize) -> f64, column: usize| -> f64 {
+            (0..self.second.len()).map(|row| of(row * columns + column)).sum()
+        };
+        let weight: Vec<f64> = (0..columns).map(|column| over_rows(&|cell| self.weight[cell], column)).collect();
+        let target: Vec<f64> = weight
+            .iter()
+            .enumerate()
+            .map(|(column, &mass)| {
+                let sum = over_rows(&|cell| self.weight[cell] * self.target[cell], column);
+                if mass > 0.0 { sum / mass } else { self.target[column] }
+            })
+            .collect();
+        Self::of_one(self.range, &target, &weight).expect("sums of samples are samples")
+    }
+
     /// Width of a cell.
     pub(super) fn cell(&self) -> f64 {
         (self.range[1] - self.range[0]) / self.columns as f64
@@ -165,6 +183,14 @@ mod tests {
         let flat = Samples::of_one([0.0, 12.0], &[1.0; 12], &[1.0; 12]).unwrap();
         assert_eq!(flat.place, [6.0, 12.0 / 12f64.sqrt()]);
         assert_eq!(flat.variance, 1.0);
+    }
+
+    #[test]
+    fn means_over_the_second_input_are_weighted() {
+        let of_two = Samples::of_two([0.0, 2.0], [0.0, 1.0], 2, &[1.0, 2.0, 3.0, 4.0], &[1.0, 0.0, 3.0, 0.0]).unwrap();
+        let mean = of_two.mean_over_second();
+        assert_eq!((mean.target, mean.weight), (vec![2.5, 2.0], vec![1.0, 0.0]));
+        assert!(!mean.two);
     }
 
     #[test]

@@ -53,16 +53,21 @@ fn rounds(restarts: usize) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Units of progress of a search.
-pub(super) fn work(restarts: usize) -> usize {
-    restarts * RESTART + rounds(restarts).map(|(contestants, hops)| contestants * hops).sum::<usize>()
+/// Units of progress of a search for a circuit of one input or two.
+pub(super) fn work(restarts: usize, two: bool) -> usize {
+    let search = restarts * RESTART + rounds(restarts).map(|(contestants, hops)| contestants * hops).sum::<usize>();
+    if two { 2 * search } else { search }
 }
 
 impl Search<'_> {
     /// The best circuits, best first.
     pub(super) fn run(&self) -> Result<Vec<Candidate>, FitError> {
         let draws = (0..self.restarts).into_par_iter().map(|index| self.restart(index));
-        let mut best = sorted(draws.collect::<Result<_, _>>()?);
+        let mut best: Vec<Candidate> = draws.collect::<Result<_, _>>()?;
+        if self.wiring.two {
+            best.extend(self.of_one_input()?);
+        }
+        best = sorted(best);
         let mut stream = self.restarts;
         for (contestants, hops) in rounds(self.restarts) {
             best.truncate(contestants);
@@ -71,6 +76,19 @@ impl Search<'_> {
             stream += contestants;
         }
         Ok(best)
+    }
+
+    /// Circuits that ignore the second input: where that varies little they are hard to beat.
+    fn of_one_input(&self) -> Result<Vec<Candidate>, FitError> {
+        let samples = self.samples.mean_over_second();
+        let wiring = Wiring { two: false, ..self.wiring };
+        let found = Search { samples: &samples, wiring, ..*self }.run()?;
+        let mut objective = self.objective();
+        let lifted = found.iter().map(|candidate| {
+            let point = self.wiring.with_second(&candidate.point);
+            Candidate { loss: objective.loss(&point), point }
+        });
+        Ok(lifted.collect())
     }
 
     pub(super) fn objective(&self) -> Objective<'_> {
@@ -208,7 +226,7 @@ mod tests {
     fn rounds_halve_contestants_and_double_hops() {
         assert_eq!(rounds(128).collect::<Vec<_>>(), [(16, 200), (8, 400), (4, 800), (2, 1600)]);
         assert_eq!(rounds(1).collect::<Vec<_>>(), [(1, 200)]);
-        assert_eq!(work(1), 205);
+        assert_eq!([work(1, false), work(1, true)], [205, 410]);
     }
 
     #[test]
@@ -227,7 +245,7 @@ mod tests {
             progress: &progress,
         };
         assert!(search.run().is_ok());
-        assert_eq!(progress.load(Ordering::Relaxed), work(20));
+        assert_eq!(progress.load(Ordering::Relaxed), work(20, false));
         cancel.store(true, Ordering::Relaxed);
         assert!(matches!(search.run(), Err(FitError::Cancelled)));
     }

@@ -24,6 +24,8 @@ pub struct FewSpike<T> {
     pub output: Vec<T>,
     /// Added to the potential at first; half of the smallest step turns truncation into rounding.
     pub initial: T,
+    /// Whether every second step is of the opposite sign: it compares `-v`, and its spike adds to the potential.
+    pub signed: bool,
     /// Inputs that the parameters are made for, `[smallest, largest]`; those beyond are counted as saturated.
     pub range: [T; 2],
 }
@@ -50,8 +52,9 @@ impl<T: Real> FewSpike<T> {
     pub(crate) fn run(&self, x: T, factor: T, mut spike: impl FnMut(usize, T)) -> bool {
         let mut v = x + self.initial;
         for (step, &threshold) in self.threshold.iter().enumerate() {
-            if v > threshold * factor {
-                v = v - self.reset[step];
+            let negative = self.signed && step % 2 == 1;
+            if (if negative { -v } else { v }) > threshold * factor {
+                v = if negative { v + self.reset[step] } else { v - self.reset[step] };
                 spike(step, self.output[step]);
             }
         }
@@ -81,6 +84,7 @@ mod tests {
             reset: digits.clone(),
             output: digits,
             initial: 0.0,
+            signed: false,
             range: [0.0, 25.0],
         };
         for (x, value, pattern) in [
@@ -91,6 +95,29 @@ mod tests {
             (25.0, 24.975_585_937_5, "1111111111"),
             (100.0, 24.975_585_937_5, "1111111111"),
             (-3.0, 0.0, "0000000000"),
+        ] {
+            assert_eq!(run(&neuron, x), (value, pattern.to_owned()), "at {x}");
+        }
+    }
+
+    #[test]
+    fn signed_values_are_digits_of_either_sign() {
+        let digits = vec![4.0, 4.0, 2.0, 2.0, 1.0, 1.0];
+        let signs = [1.0, -1.0].iter().cycle();
+        let neuron = FewSpike {
+            threshold: digits.iter().map(|digit| digit - 0.5).collect(),
+            output: digits.iter().zip(signs).map(|(digit, sign)| digit * sign).collect(),
+            reset: digits,
+            initial: 0.0,
+            signed: true,
+            range: [-7.0, 7.0],
+        };
+        for (x, value, pattern) in [
+            (5.2, 5.0, "100010"),
+            (-5.2, -5.0, "010001"),
+            (-2.6, -3.0, "000101"),
+            (0.4, 0.0, "000000"),
+            (-100.0, -7.0, "010101"),
         ] {
             assert_eq!(run(&neuron, x), (value, pattern.to_owned()), "at {x}");
         }

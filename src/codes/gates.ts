@@ -1,0 +1,199 @@
+/**
+ * Gates: what codes make of activation functions that send values in K steps. For ReLU they are binary digits, in
+ * closed form; for all other functions they are fitted to what calibration saw at each layer's inputs, taken from fits
+ * that come with the package, or from the authors' publication.
+ */
+
+import { ConvertError, type Problem } from '../errors.js';
+import { type Calibration, type Distribution, shareBeyond } from './calibration.js';
+import type { Tools } from './code.js';
+import { type FitResult, fitProblems, type Histogram, requestFit } from './fitting.js';
+import { type FunctionName, functionNamed, functions } from './functions.js';
+import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, statisticsOf } from './ranges.js';
+import { type Population, readout, type Topology } from './topology.js';
+
+/** Options of codes whose neurons stand for activation functions by gates. */
+export interface GateOptions extends RangeOptions {
+  /** K, steps of a layer, 1 to 24. If absent, 10 for ReLU, and for other functions as many as their publication has. */
+  readonly steps?: number;
+  /** Whether what a ReLU gives is rounded to the nearest value that a gate can send, or down, as published. */
+  readonly rounding?: 'nearest' | 'down';
+  /**
+   * Where gates of functions other than ReLU come from: `fitted` to the inputs of each layer (the default), `shipped`
+   * with the package, or `published` by the authors (`fs` only; sigmoid and SiLU).
+   */
+  readonly gates?: 'fitted' | 'shipped' | 'published';
+  /** Fitted gates: what a spike costs, as a share of the variance of the layer's activations. */
+  readonly price?: number;
+  /** Fitted gates: starting points of the search. */
+  readonly restarts?: number;
+  /** Fitted gates: seed of the search. */
+  readonly seed?: number;
+}
+
+/** Steps of a ReLU, unless others are asked for. */
+export const RELU_STEPS = 10;
+
+/** How gates are fitted. A few-spike neuron is asked to be sparing; of a circuit's neurons few spike anyway. */
+export const FITTED = {
+  fs: { price: 0.01, restarts: 32, seed: 0 },
+  amos: { price: 0.003, restarts: 32, seed: 0 },
+};
+
+/** Cells of measured histograms. */
+const CELLS = 8192;
+
+/** Share of activations that a range may clip without a word. */
+const CLIPPED = 0.1;
+
+/** What is made for some inputs. */
+interface Ranged {
+  readonly range: readonly [number, number];
+}
+
+/** What a code makes of each kind of gate. */
+export interface GateMaker<Gate extends Ranged> {
+  readonly code: 'fs' | 'amos';
+  /** Binary digits, most significant first, up to `largest`. */
+  digits(values: readonly number[], largest: number, rounding: 'nearest' | 'down'): Gate;
+  /** A fit. */
+  fitted(fit: FitResult, range: readonly [number, number]): Gate;
+  /** Gates that come with the package. */
+  readonly shipped: Readonly<Record<string, { readonly gate: Gate }>>;
+  /** Gates that the authors published. */
+  readonly published: Readonly<Record<string, Gate>>;
+}
+
+/** A population that stands for an activation function. */
+export type Gated = Population & { readonly activation: string };
+
+/** The populations that stand for an activation function, other than in the readout. */
+export function gated(topology: Topology): Gated[] {
+  const tail = readout(topology);
+  return topology.populations.flatMap((population, index) => {
+    const { stage } = population;
+    if (stage.kind !== 'neurons' || stage.activation === 'identity' || tail[index]) return [];
+    return [{ ...population, activation: stage.activation }];
+  });
+}
+
+/** Activation functions of a network that nothing is known of. */
+export function unsupportedGates(topology: Topology): Problem[] {
+  return gated(topology).flatMap(({ name, activation }): Problem[] => {
+    if (functionNamed(activation)) return [];
+    const message = `nothing is known of the function ${activation}.`;
+    const remedy = `Functions are ${Object.keys(functions).join(', ')}; --code ann runs the network as it is.`;
+    return [{ layer: name, node: name, op: activation, message, remedy }];
+  });
+}
+
+/** What is wrong with the options of gates. */
+export function gateProblems(
+  options: Required<GateOptions>,
+  populations: readonly Gated[],
+  published: object,
+): Problem[] {
+  const { steps, rounding, gates, price, restarts, seed, ...range } = options;
+  const names = populations.map(({ name }) => name);
+  const problems = [
+    ...fitProblems({ steps, price, restarts, seed }, 24),
+    ...choiceProblems('rounding', rounding, ['nearest', 'down']),
+    ...choiceProblems('gates', gates, ['fitted', 'shipped', 'published']),
+    ...percentileProblems(range, names),
+  ];
+  if (gates !== 'published') return problems;
+  const missing = populations.filter(({ activation }) => activation !== 'relu' && !(activation in published));
+  return [
+    ...problems,
+    ...missing.map(({ name, activation }) => {
+      const remedy = 'Fit gates instead, or take those that come with the package: --gates fitted or shipped.';
+      return { layer: name, message: `no gates of this code were published for ${activation}.`, remedy };
+    }),
+  ];
+}
+
+/** Chooses the gate of each population, by name. */
+export async function chooseGates<Gate extends Ranged>(
+  populations: readonly Gated[],
+  calibration: Calibration | undefined,
+  options: GateOptions,
+  tools: Tools,
+  maker: GateMaker<Gate>,
+): Promise<Readonly<Record<string, Gate>>> {
+  const chosen = await Promise.all(
+    populations.map(async (population) => {
+      const choose = population.activation === 'relu' ? reluGate : gateOf;
+      return [population.name, await choose(population, calibration, options, tools, maker)] as const;
+    }),
+  );
+  return Object.fromEntries(chosen);
+}
+
+/** Binary digits of values from 0 to `largest`, most significant first. */
+export function digits(steps: number, largest: number): number[] {
+  const alpha = largest / (1 - 2 ** -steps);
+  return Array.from({ length: steps }, (_, t) => alpha * 2 ** -(t + 1));
+}
+
+function reluGate<Gate extends Ranged>(
+  { name }: Gated,
+  calibration: Calibration | undefined,
+  options: GateOptions,
+  tools: Tools,
+  maker: GateMaker<Gate>,
+): Gate {
+  const { steps = RELU_STEPS, rounding = 'nearest' } = options;
+  const [, largest] = rangeOf(calibration, name, options);
+  warnOfClipping(name, statisticsOf(calibration, name), [Number.NEGATIVE_INFINITY, largest], tools);
+  return maker.digits(digits(steps, largest > 0 ? largest : 1), largest, rounding);
+}
+
+async function gateOf<Gate extends Ranged>(
+  { name, activation }: Gated,
+  calibration: Calibration | undefined,
+  options: GateOptions,
+  tools: Tools,
+  maker: GateMaker<Gate>,
+): Promise<Gate> {
+  const { gates = 'fitted' } = options;
+  const { inputs } = statisticsOf(calibration, name);
+  if (!inputs) {
+    const message = 'the calibration has not seen what its activation function is applied to.';
+    throw new ConvertError('OPTION_INVALID', { layer: name, message, remedy: 'Calibrate on the graph itself.' });
+  }
+  if (gates !== 'fitted') {
+    const gate = gates === 'shipped' ? maker.shipped[activation].gate : maker.published[activation];
+    warnOfClipping(name, inputs, gate.range, tools);
+    return gate;
+  }
+  const { of, steps: usual } = functions[activation as FunctionName];
+  const { steps = usual[maker.code], price, restarts, seed } = { ...FITTED[maker.code], ...options };
+  const seen = seenValues(inputs, options.layerPercentiles?.[name] ?? options.percentile ?? 100);
+  warnOfClipping(name, inputs, seen.range, tools);
+  const request = requestFit(maker.code, of, seen.range, seen, { steps, price, restarts, seed });
+  const [found] = await tools.fit([request]);
+  return maker.fitted(found, seen.range);
+}
+
+/** Values up to a percentile at both ends, as the importance of a fit. */
+export function seenValues(values: Distribution, percent: number): Histogram {
+  const ends =
+    percent === 100 ? [values.min, values.max] : [values.percentile(100 - percent), values.percentile(percent)];
+  // Where all values are one, some room around it.
+  const room = ends[0] < ends[1] ? 0 : Math.abs(ends[0]) / 2 || 1;
+  const range = [ends[0] - room, ends[1] + room] as const;
+  return { range, counts: values.histogram(range, CELLS) };
+}
+
+/** Warns if a range leaves out many of the values. */
+export function warnOfClipping(
+  layer: string,
+  values: Distribution,
+  range: readonly [number, number],
+  tools: Pick<Tools, 'warn'>,
+): void {
+  const share = shareBeyond(values, range);
+  if (share <= CLIPPED) return;
+  const message = `the range clips ${(100 * share).toFixed(1)} % of what calibration has seen.`;
+  tools.warn({ layer, message, remedy: 'Choose a percentile nearer to 100, or gates fitted to the layer.' });
+}
