@@ -277,11 +277,11 @@ describe.concurrent('the program', () => {
   test('explains itself', async () => {
     const { code, stdout, stderr } = await firstspike('--help');
     expect([code, stderr]).toEqual([0, '']);
-    for (const name of ['demo', 'inspect', 'run', 'convert', 'eval', 'compare'])
+    for (const name of ['demo', 'inspect', 'run', 'convert', 'eval', 'compare', 'fit'])
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
   });
 
-  test.each(['demo', 'inspect', 'run', 'convert', 'eval', 'compare'])('explains %s', async (name) => {
+  test.each(['demo', 'inspect', 'run', 'convert', 'eval', 'compare', 'fit'])('explains %s', async (name) => {
     const { code, stdout, stderr } = await firstspike(name, '--help');
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(new RegExp(`^Usage: firstspike ${name} `));

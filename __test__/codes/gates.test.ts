@@ -7,6 +7,7 @@ import { shippedAmos, shippedFewSpike } from '../../src/codes/shipped.js';
 import { calibrate } from '../../src/convert/calibrate.js';
 import { type ConvertOptions, convert } from '../../src/convert/convert.js';
 import type { Graph } from '../../src/graph/graph.js';
+import { SpikingNetwork } from '../../src/simulate/spiking-network.js';
 import { constant, GraphBuilder } from '../support/graphs.js';
 import { uniform } from './networks.js';
 import { largestDifference } from './spikes.js';
@@ -131,6 +132,17 @@ test.each<ConvertOptions>([
   );
 });
 
+test.each<ConvertOptions>([{ code: 'fs', input: 'spikes' }, { code: 'amos' }])(
+  'parameters survive JSON: %j',
+  async (options) => {
+    const { graph, batch } = smooth();
+    const calibration = await calibrate(graph, [batch]);
+    const network = await convert(graph, { ...options, restarts: 1, calibration } as ConvertOptions);
+    const again = new SpikingNetwork(graph, options.code, JSON.parse(JSON.stringify(network.code.parameters)));
+    expect((await again.run(batch)).logits.data).toEqual((await network.run(batch)).logits.data);
+  },
+);
+
 test('a signed input is sent as digits of either sign', async () => {
   const graph = functionGraph('relu', 4);
   const batch = { data: Float64Array.of(-1, -0.3, 0.25, 1), shape: [1, 4] };
@@ -171,6 +183,17 @@ test('a range that clips more than a tenth is warned of, with the share and the 
   expect(layer).toMatch(/^Activation/);
   expect(message).toMatch(/clips (3\d|4\d)\.\d %/);
   expect(remedy).toMatch(/percentile/);
+});
+
+test.each(['quartz', 'if', 'fs'] as const)('in %s too', async (code) => {
+  const graph = functionGraph('relu', 4);
+  const batch = { data: uniform(400, 3), shape: [100, 4] };
+  const calibration = await calibrate(graph, [batch]);
+  const onWarning = vi.fn();
+  await convert(graph, { code, calibration, percentile: 99, onWarning });
+  expect(onWarning).not.toHaveBeenCalled();
+  await convert(graph, { code, calibration, percentile: 75, onWarning });
+  expect(onWarning.mock.calls[0][0].message).toMatch(/clips 2\d\.\d %/);
 });
 
 test.each<[string, object, RegExp]>([

@@ -5,11 +5,19 @@
  */
 
 import { ConvertError, type Problem } from '../errors.js';
-import { type Calibration, type Distribution, shareBeyond } from './calibration.js';
+import type { Calibration, Distribution } from './calibration.js';
 import type { Tools } from './code.js';
 import { type FitResult, fitProblems, type Histogram, requestFit } from './fitting.js';
 import { type FunctionName, functionNamed, functions } from './functions.js';
-import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, statisticsOf } from './ranges.js';
+import {
+  choiceProblems,
+  percentileProblems,
+  type RangeOptions,
+  rangeOf,
+  statisticsOf,
+  warnOfClipping,
+  warnOfPercentile,
+} from './ranges.js';
 import { type Population, readout, type Topology } from './topology.js';
 
 /** Options of codes whose neurons stand for activation functions by gates. */
@@ -42,9 +50,6 @@ export const FITTED = {
 
 /** Cells of measured histograms. */
 const CELLS = 8192;
-
-/** Share of activations that a range may clip without a word. */
-const CLIPPED = 0.1;
 
 /** What is made for some inputs. */
 interface Ranged {
@@ -144,7 +149,7 @@ function reluGate<Gate extends Ranged>(
 ): Gate {
   const { steps = RELU_STEPS, rounding = 'nearest' } = options;
   const [, largest] = rangeOf(calibration, name, options);
-  warnOfClipping(name, statisticsOf(calibration, name), [Number.NEGATIVE_INFINITY, largest], tools);
+  warnOfPercentile(name, calibration, options, tools);
   return maker.digits(digits(steps, largest > 0 ? largest : 1), largest, rounding);
 }
 
@@ -183,17 +188,4 @@ export function seenValues(values: Distribution, percent: number): Histogram {
   const room = ends[0] < ends[1] ? 0 : Math.abs(ends[0]) / 2 || 1;
   const range = [ends[0] - room, ends[1] + room] as const;
   return { range, counts: values.histogram(range, CELLS) };
-}
-
-/** Warns if a range leaves out many of the values. */
-export function warnOfClipping(
-  layer: string,
-  values: Distribution,
-  range: readonly [number, number],
-  tools: Pick<Tools, 'warn'>,
-): void {
-  const share = shareBeyond(values, range);
-  if (share <= CLIPPED) return;
-  const message = `the range clips ${(100 * share).toFixed(1)} % of what calibration has seen.`;
-  tools.warn({ layer, message, remedy: 'Choose a percentile nearer to 100, or gates fitted to the layer.' });
 }

@@ -14,9 +14,17 @@ import type { Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
-import type { Code, CodedPopulation, CodedTopology, Window } from './code.js';
+import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
 import { foldSource, relay, relayBehind, relayInput, scaleTargets, uniformMap, withSources } from './edit.js';
-import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
+import {
+  choiceProblems,
+  percentileProblems,
+  type RangeOptions,
+  rangeOf,
+  refuse,
+  stepProblems,
+  warnOfPercentile,
+} from './ranges.js';
 import {
   neurons,
   type Pooling,
@@ -167,6 +175,7 @@ function parametrise(
   topology: Topology,
   calibration: Calibration | undefined,
   options: QuartzOptions,
+  tools: Tools,
 ): QuartzParameters {
   const { steps, normalise, percentile, layerPercentiles, ...decisions } = {
     ...quartz.defaults,
@@ -184,6 +193,7 @@ function parametrise(
   const scales = integrating.map((name): [string, number] => {
     if (!normalise) return [name, 1];
     const [, largest] = rangeOf(calibration, name, range);
+    warnOfPercentile(name, calibration, range, tools);
     return [name, largest > 0 ? largest : 1];
   });
   // The input's own extremes are its range: nothing of it is clipped.

@@ -24,7 +24,7 @@ import type { Problem } from '../errors.js';
 import type { BindingNeuron } from '../kernel.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
-import type { Code, CodedPopulation, CodedTopology } from './code.js';
+import type { Code, CodedPopulation, CodedTopology, Tools } from './code.js';
 import { relayInput } from './edit.js';
 import {
   choiceProblems,
@@ -34,6 +34,7 @@ import {
   refuse,
   statisticsOf,
   stepProblems,
+  warnOfPercentile,
 } from './ranges.js';
 import { lifCurve } from './response.js';
 import { neurons, type Population, readout, sources, type Topology } from './topology.js';
@@ -196,13 +197,19 @@ function largest(
 }
 
 /** {@link largest} of all neurons that spike. */
-function ranges(topology: Topology, calibration: Calibration | undefined, options: RateOptions): ByPopulation {
+function ranges(
+  topology: Topology,
+  calibration: Calibration | undefined,
+  options: RateOptions,
+  tools: Tools,
+): ByPopulation {
   const [image] = topology.populations;
   const layers = new Set(topology.populations.map(({ name }) => name));
   return Object.fromEntries(
     firing(expand(topology)).map((population) => {
       // The relay of the image is no layer of the original network, and hands on all of the image.
       const relayed = !layers.has(population.name);
+      if (!relayed) warnOfPercentile(population.name, calibration, options, tools);
       const range = relayed
         ? [magnitude(rangeOf(calibration, image.name, {})) || 1]
         : largest(population, calibration, options);
@@ -220,7 +227,12 @@ function rateProblems(topology: Topology, { balance, ...range }: Required<RateOp
   ];
 }
 
-function parametriseIf(topology: Topology, calibration: Calibration | undefined, options: IfOptions): IfParameters {
+function parametriseIf(
+  topology: Topology,
+  calibration: Calibration | undefined,
+  options: IfOptions,
+  tools: Tools,
+): IfParameters {
   const { steps, initialPotential, ...range } = { ...integrateAndFire.defaults, ...options } as Required<IfOptions>;
   const problems = rateProblems(topology, range, steps);
   if (!(initialPotential >= 0 && initialPotential < 1)) {
@@ -228,7 +240,7 @@ function parametriseIf(topology: Topology, calibration: Calibration | undefined,
     problems.push({ message, remedy: 'Choose 0, or 0.5, which rounds.' });
   }
   refuse(unsupported(topology), problems);
-  return { steps, initialPotential, thresholds: ranges(topology, calibration, range) };
+  return { steps, initialPotential, thresholds: ranges(topology, calibration, range, tools) };
 }
 
 function buildIf(topology: Topology, { steps, initialPotential, thresholds }: IfParameters): CodedTopology {
@@ -240,7 +252,12 @@ function buildIf(topology: Topology, { steps, initialPotential, thresholds }: If
   });
 }
 
-function parametriseLif(topology: Topology, calibration: Calibration | undefined, options: LifOptions): LifParameters {
+function parametriseLif(
+  topology: Topology,
+  calibration: Calibration | undefined,
+  options: LifOptions,
+  tools: Tools,
+): LifParameters {
   const { maxRate, balance, percentile, layerPercentiles, ...shared } = {
     ...lif.defaults,
     ...options,
@@ -248,7 +265,7 @@ function parametriseLif(topology: Topology, calibration: Calibration | undefined
   const range = { balance, percentile, layerPercentiles };
   refuse(unsupported(topology), [...rateProblems(topology, range, shared.steps), ...lifProblems(shared, maxRate)]);
   const all = firing(expand(topology));
-  const largests = ranges(topology, calibration, range);
+  const largests = ranges(topology, calibration, range, tools);
   const current = lifCurve(shared).current(maxRate) - shared.bias;
   const of = (relay: boolean, map: (largest: number) => number): ByPopulation =>
     Object.fromEntries(
