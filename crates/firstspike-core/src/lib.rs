@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aligned;
 mod batch;
 mod calibration;
 mod disturbance;

@@ -28,6 +28,25 @@ impl<T: Real> Bias<T> {
             .then(|| format!("{} biases for {classes} classes of {} channels", self.values.len(), shape.channels))
     }
 
+    /// Sets potentials to the biases of their neurons.
+    pub(crate) fn fill(&self, shape: Shape, potentials: &mut Vec<T>) {
+        potentials.resize(shape.len(), T::ZERO);
+        if self.classes.is_empty() && !potentials.is_empty() {
+            // Twice as much each time.
+            let mut done = shape.channels;
+            potentials[..done].copy_from_slice(&self.values[..done]);
+            while done < potentials.len() {
+                let more = done.min(potentials.len() - done);
+                potentials.copy_within(..more, done);
+                done += more;
+            }
+            return;
+        }
+        for (pixel, potentials) in potentials.chunks_exact_mut(shape.channels).enumerate() {
+            potentials.copy_from_slice(self.of_pixel(pixel, shape.channels));
+        }
+    }
+
     /// The biases of a pixel's neurons.
     pub(crate) fn of_pixel(&self, pixel: usize, channels: usize) -> &[T] {
         let class = self.classes.get(pixel).map_or(0, |&class| usize::from(class));

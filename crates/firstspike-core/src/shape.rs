@@ -1,5 +1,7 @@
 //! Shapes of populations, and the geometry that convolutions and poolings share.
 
+use firstspike_simd::Taps;
+
 /// `[height][width][channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -55,14 +57,6 @@ pub struct Geometry {
 pub(crate) fn is_permutation(to: &[u32], n: usize) -> bool {
     let mut missing = vec![true; n];
     to.len() == n && to.iter().all(|&index| missing.get_mut(index as usize).is_some_and(std::mem::take))
-}
-
-/// The taps of one window on one axis that exist: `first..first + count`, the first at input index `start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Taps {
-    pub first: usize,
-    pub count: usize,
-    pub start: usize,
 }
 
 impl Geometry {

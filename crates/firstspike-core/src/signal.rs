@@ -2,6 +2,7 @@
 
 use crate::real::Real;
 use crate::shape::Shape;
+use firstspike_simd::Level;
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
@@ -55,6 +56,12 @@ impl<T: Real> SpikeList<T> {
             }
             self.starts.push(self.keys.len() as u32);
         }
+    }
+
+    /// Refills the list with the neurons whose value is positive (or, if `signed`, not zero).
+    pub(crate) fn list(&mut self, level: Level, shape: Shape, values: &[T], signed: bool) {
+        self.patterns.clear();
+        T::compress(level, values, shape.channels, signed, &mut self.keys, &mut self.values, &mut self.starts);
     }
 
     /// The same for neurons that may spike in several steps: `spikes` gives their value and pattern.

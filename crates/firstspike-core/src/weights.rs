@@ -1,5 +1,6 @@
 //! Weights as they are stored in a model's file, and their packing into the kernel's layout.
 
+use crate::aligned::Aligned;
 use crate::real::Real;
 use half::{bf16, f16};
 
@@ -70,8 +71,8 @@ impl RawWeights<'_> {
         &self,
         count: usize,
         mut place: impl FnMut(usize) -> (usize, usize, usize),
-    ) -> Result<Vec<T>, String> {
-        let mut packed = vec![T::ZERO; count];
+    ) -> Result<Aligned<T>, String> {
+        let mut packed = Aligned::zeros(count);
         let mut put = |index: usize, x: f64| {
             let (to, input, output) = place(index);
             let scale = self.input_scale.map_or(1.0, |s| s[input]) * self.output_scale.map_or(1.0, |s| s[output]);

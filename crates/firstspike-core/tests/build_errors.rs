@@ -137,7 +137,7 @@ fn synapses_join_the_shapes_of_their_populations() {
     let turned = Shape::new(3, 2, 2);
     let conv = |input: Shape| {
         let conv = Conv2d::new(geometry(input, IMAGE), 1, weights(4).raw()).unwrap();
-        Projection::new(VALUES, None, Synapse::Conv2d(conv)).unwrap()
+        Projection::new(VALUES, None, Synapse::Conv2d(Box::new(conv))).unwrap()
     };
     assert_refused(IMAGE, neurons_from(vec![same(SHORT, IMAGE)]), "but the source is");
     assert_refused(IMAGE, neurons_from(vec![conv(turned)]), "but the source is");
@@ -147,7 +147,7 @@ fn synapses_join_the_shapes_of_their_populations() {
     for input in [turned, VECTOR] {
         let pool = AveragePool::new(geometry(IMAGE, IMAGE), [0; 4]).unwrap();
         let after = Conv2d::<f64>::new(geometry(input, IMAGE), 1, weights(2 * input.channels).raw()).unwrap();
-        let reason = Projection::new(0, Some(pool), Synapse::Conv2d(after)).unwrap_err();
+        let reason = Projection::new(0, Some(pool), Synapse::Conv2d(Box::new(after))).unwrap_err();
         assert!(reason.contains("before synapses from"), "{reason}");
     }
 }

@@ -372,7 +372,7 @@ fn projection<T: Real>(from: &BindingProjection) -> Result<Projection<T>, String
             Synapse::Dense(Dense::new(input.into(), *outputs as usize, weights.raw()?, order.as_deref(), *transposed)?)
         }
         BindingSynapse::Conv2d { geometry, groups, weights } => {
-            Synapse::Conv2d(Conv2d::new(geometry.into(), *groups as usize, weights.raw()?)?)
+            Synapse::Conv2d(Box::new(Conv2d::new(geometry.into(), *groups as usize, weights.raw()?)?))
         }
         BindingSynapse::Identity { shape } => Synapse::Identity(shape.into()),
     };

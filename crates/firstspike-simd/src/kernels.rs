@@ -1,5 +1,7 @@
 //! The kernels, written once over [`Vector`], and their dispatch.
 
+use crate::compression;
+use crate::convolution::{self, Sliding, Spikes};
 use crate::level::{Isa, Level};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
@@ -9,36 +11,44 @@ use crate::vector::neon::{NeonF32, NeonF64};
 #[cfg(target_arch = "x86_64")]
 use crate::vector::x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 
-/// Spikes `from..to` of a list, that meet consecutive rows of weights and add to the same targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// Where the targets begin.
-    pub target: usize,
-    /// Row of weights of a spike whose key is `base`.
-    pub row: usize,
-    /// Key that meets the first row.
-    pub base: u32,
-    /// First spike.
-    pub from: usize,
-    /// Past the last spike.
-    pub to: usize,
-}
-
 /// A precision: `f32` or `f64`.
 pub trait Element: Copy {
-    /// For every run: the `width` targets from `run.target` on get `values[s] * row` for each of its spikes `s`, where
-    /// the row is the `width` weights from `(run.row + keys[s] - run.base) * width` on.
+    /// A convolution of spikes: adds to `targets` (`[row][column][channel]` of the outputs) the `weights`
+    /// (`[ky][kx][input channel][output channel]`) of all spikes that they see. Keys ascend, and those of pixel `p` are
+    /// `starts[p]..starts[p + 1]`.
     ///
     /// # Panics
-    /// If a run's targets or spikes do not exist, or `values` is shorter than `keys`.
-    fn accumulate_runs(
+    /// If targets, weights or `starts` have other sizes than `sliding`, a value is missing, or `starts` leads out of the
+    /// list.
+    fn convolve_spikes(
         level: Level,
+        sliding: &Sliding,
         targets: &mut [Self],
-        width: usize,
         weights: &[Self],
         keys: &[u32],
         values: &[Self],
-        runs: &[Run],
+        starts: &[u32],
+    );
+
+    /// The same of one value per neuron.
+    ///
+    /// # Panics
+    /// If targets, weights or values have other sizes than `sliding`.
+    fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]);
+
+    /// Lists the neurons, `channels` to a pixel, whose value is positive (or, if `signed`, not zero): their keys, their
+    /// values, and where each pixel's begin. What was in the lists before is lost.
+    ///
+    /// # Panics
+    /// If `channels` does not divide the values.
+    fn compress(
+        level: Level,
+        values: &[Self],
+        channels: usize,
+        signed: bool,
+        keys: &mut Vec<u32>,
+        found: &mut Vec<Self>,
+        starts: &mut Vec<u32>,
     );
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
@@ -239,27 +249,6 @@ unsafe fn accumulate<V: Vector, R: Rows>(
 }
 
 /// # Safety
-/// The instruction set of `V` must be available; every run's targets and spikes must exist, `values` must be as long as
-/// `keys`, and `weights` must have `rows` rows of `width` floats.
-#[inline(always)]
-unsafe fn accumulate_runs<V: Vector>(
-    targets: &mut [V::Scalar],
-    width: usize,
-    (weights, rows): (*const V::Scalar, usize),
-    keys: &[u32],
-    values: *const V::Scalar,
-    runs: &[Run],
-) {
-    for run in runs {
-        let first = run.row.min(rows - 1);
-        let spikes = SpikeRows { keys: &keys[run.from..run.to], base: run.base, last: rows - 1 - first };
-        let acc = &mut targets[run.target..run.target + width];
-        // SAFETY: rows are clamped to those there are; the rest is the caller's word.
-        unsafe { accumulate::<V, _>(acc, weights.add(first * width), width, spikes, values.add(run.from)) }
-    }
-}
-
-/// # Safety
 /// The instruction set of `V` must be available; `row` must be valid for `acc.len()` floats.
 #[inline(always)]
 unsafe fn add_scaled<V: Vector>(acc: &mut [V::Scalar], row: *const V::Scalar, x: V::Scalar) {
@@ -310,18 +299,50 @@ macro_rules! compile {
             use super::*;
 
             /// # Safety
-            /// As for [`super::accumulate_runs`].
+            /// As for [`convolution::convolve_spikes`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn accumulate_runs(
-                targets: &mut [$scalar],
-                width: usize,
-                weights: (*const $scalar, usize),
-                keys: &[u32],
-                values: *const $scalar,
-                runs: &[Run],
+            pub(super) unsafe fn convolve_spikes(
+                sliding: &Sliding,
+                targets: *mut $scalar,
+                weights: *const $scalar,
+                spikes: Spikes<'_, $scalar>,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { super::accumulate_runs::<$vector>(targets, width, weights, keys, values, runs) }
+                unsafe { convolution::convolve_spikes::<$vector>(sliding, targets, weights, spikes) }
+            }
+
+            /// # Safety
+            /// As for [`convolution::convolve_values`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn convolve_values(
+                sliding: &Sliding,
+                targets: *mut $scalar,
+                weights: *const $scalar,
+                values: *const $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { convolution::convolve_values::<$vector>(sliding, targets, weights, values) }
+            }
+
+            /// # Safety
+            /// As for [`compression::compress`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn compress(
+                values: &[$scalar],
+                channels: usize,
+                signed: bool,
+                keys: *mut u32,
+                found: *mut $scalar,
+                starts: *mut u32,
+            ) -> usize {
+                // SAFETY: the caller's word.
+                unsafe {
+                    if signed {
+                        compression::compress::<$vector, true>(values, channels, keys, found, starts)
+                    } else {
+                        compression::compress::<$vector, false>(values, channels, keys, found, starts)
+                    }
+                }
             }
 
             /// # Safety
@@ -405,27 +426,60 @@ macro_rules! dispatch {
     };
 }
 
+/// Lanes of the widest registers.
+const MOST_LANES: usize = 16;
+
+fn check_sizes(sliding: &Sliding, targets: usize, weights: usize) {
+    assert_eq!(targets, sliding.targets(), "every target exists");
+    assert_eq!(weights, sliding.weight_rows() * sliding.width(), "every tap has weights");
+}
+
 macro_rules! element {
     ($scalar:ty, $levels:tt) => {
         impl Element for $scalar {
-            #[inline]
-            fn accumulate_runs(
+            fn convolve_spikes(
                 level: Level,
+                sliding: &Sliding,
                 targets: &mut [Self],
-                width: usize,
                 weights: &[Self],
                 keys: &[u32],
                 values: &[Self],
-                runs: &[Run],
+                starts: &[u32],
             ) {
                 assert!(values.len() >= keys.len(), "every spike has a value");
-                if width == 0 || runs.is_empty() {
-                    return;
-                }
-                let rows = weights.len() / width;
-                assert!(rows > 0, "the targets fit a row of weights");
-                let weights = (weights.as_ptr(), rows);
-                element!(@ level, $levels, accumulate_runs(targets, width, weights, keys, values.as_ptr(), runs));
+                assert_eq!(starts.len(), sliding.pixels() + 1, "every pixel's spikes begin somewhere");
+                check_sizes(sliding, targets.len(), weights.len());
+                let spikes = Spikes { keys, values: values.as_ptr(), starts };
+                let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
+                element!(@ level, $levels, convolve_spikes(sliding, targets, weights, spikes));
+            }
+
+            fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]) {
+                assert_eq!(values.len(), sliding.inputs(), "every neuron has a value");
+                check_sizes(sliding, targets.len(), weights.len());
+                let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
+                element!(@ level, $levels, convolve_values(sliding, targets, weights, values.as_ptr()));
+            }
+
+            fn compress(
+                level: Level,
+                values: &[Self],
+                channels: usize,
+                signed: bool,
+                keys: &mut Vec<u32>,
+                found: &mut Vec<Self>,
+                starts: &mut Vec<u32>,
+            ) {
+                assert!(channels > 0 && values.len().is_multiple_of(channels), "whole pixels");
+                // A whole register is written at a time.
+                let room = values.len() + MOST_LANES;
+                keys.resize(room, 0);
+                found.resize(room, 0.0);
+                starts.resize(values.len() / channels + 1, 0);
+                let (to, at, begin) = (keys.as_mut_ptr(), found.as_mut_ptr(), starts.as_mut_ptr());
+                let count = element!(@ level, $levels, compress(values, channels, signed, to, at, begin));
+                keys.truncate(count);
+                found.truncate(count);
             }
 
             #[inline]

@@ -10,9 +10,12 @@
 //! several accumulators, whose number depends on the level. Results of two levels therefore differ by at most about
 //! `n * epsilon * sum |w x|` for `n` terms; on one level a result depends on its arguments alone.
 
+mod compression;
+mod convolution;
 mod kernels;
 mod level;
 mod vector;
 
-pub use kernels::{Element, Run};
+pub use convolution::{Sliding, Taps};
+pub use kernels::Element;
 pub use level::Level;

@@ -15,6 +15,8 @@ pub(crate) trait Vector: Copy {
     type Scalar: Copy;
     /// Floats per register.
     const LANES: usize;
+    /// Registers that there are.
+    const REGISTERS: usize;
 
     /// All lanes zero.
     ///
@@ -63,4 +65,22 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// See the trait.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+
+    /// The lanes that are greater than zero, a bit for each, the first lowest.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn positive(self) -> u32;
+
+    /// The lanes that are not zero.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn nonzero(self) -> u32;
+
+    /// Writes the lanes of a mask side by side to `found`, and `first` plus the index of each to `keys`.
+    ///
+    /// # Safety
+    /// See the trait; `keys` and `found` must be writable for [`Vector::LANES`] elements.
+    unsafe fn compress(self, mask: u32, first: u32, keys: *mut u32, found: *mut Self::Scalar);
 }

@@ -148,10 +148,7 @@ impl<T: Real> AlphaState<T> {
     fn sum_values(&mut self, network: &Network<T>, index: usize, done: &[Signal<T>]) -> u64 {
         let population = &network.populations()[index];
         let Stage::Neurons { projections, bias, .. } = &population.stage else { return 0 };
-        self.excess.clear();
-        for pixel in 0..population.shape.pixels() {
-            self.excess.extend_from_slice(bias.of_pixel(pixel, population.shape.channels));
-        }
+        bias.fill(population.shape, &mut self.excess);
         let mut operations = 0;
         for projection in projections {
             if let Signal::Values(values) = &done[projection.source()] {

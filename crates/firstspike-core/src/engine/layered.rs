@@ -25,6 +25,12 @@ impl<T: Real> Workspace<T> {
             match (&population.stage, &mut rest[0]) {
                 (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
                     let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
+                    if disturbed.is_none() {
+                        counts.saturated += encoder.spikes(&mut self.values);
+                        out.list(network.level(), shape, &self.values, true);
+                        counts.spikes += out.spikes();
+                        continue;
+                    }
                     out.compress(shape, &self.values, |key, x| {
                         let (value, outside) = encoder.spike(x)?;
                         counts.saturated += u64::from(outside);
@@ -33,10 +39,7 @@ impl<T: Real> Workspace<T> {
                 }
                 (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
                 (Stage::Neurons { projections, bias, neuron }, out) => {
-                    self.potentials.clear();
-                    for pixel in 0..shape.pixels() {
-                        self.potentials.extend_from_slice(bias.of_pixel(pixel, shape.channels));
-                    }
+                    bias.fill(shape, &mut self.potentials);
                     for projection in projections {
                         let (level, potentials) = (network.level(), &mut self.potentials);
                         counts.operations += match &done[projection.source()] {
@@ -60,6 +63,12 @@ impl<T: Real> Workspace<T> {
                         }
                         (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                             counts.updates += shape.len() as u64;
+                            if disturbed.is_none() {
+                                out.list(network.level(), shape, &self.potentials, ttfs.signed);
+                                counts.saturated += ttfs.limit(&mut out.values);
+                                counts.spikes += out.spikes();
+                                continue;
+                            }
                             let window = Window { width: ttfs.window, signed: ttfs.signed };
                             out.compress(shape, &self.potentials, |key, v| {
                                 let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
@@ -130,7 +139,7 @@ impl<T: Real> Workspace<T> {
                         out.collect(shape, &mut self.relabelled);
                     } else if from.patterns.is_empty() {
                         pool.pool_spikes(from, &mut self.values, &mut self.potentials);
-                        out.compress(shape, &self.potentials, |_, value| (value != T::ZERO).then_some(value));
+                        out.list(network.level(), shape, &self.potentials, true);
                     } else {
                         pool.winners(from, &mut self.values, &mut self.winners);
                         self.patterns.clear();

@@ -99,10 +99,7 @@ impl<T: Real> Workspace<T> {
     pub(super) fn integrate_values(&mut self, network: &Network<T>, index: usize) {
         let population = &network.populations()[index];
         let Stage::Neurons { projections, bias, .. } = &population.stage else { return };
-        self.potentials.clear();
-        for pixel in 0..population.shape.pixels() {
-            self.potentials.extend_from_slice(bias.of_pixel(pixel, population.shape.channels));
-        }
+        bias.fill(population.shape, &mut self.potentials);
         for projection in projections {
             if let Signal::Values(values) = &self.signals[projection.source()] {
                 self.counts[index].operations +=

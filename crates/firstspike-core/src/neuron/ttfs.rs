@@ -47,6 +47,18 @@ impl<T: Real> Ttfs<T> {
         }
     }
 
+    /// The same for the sums of all neurons that spike, which become the values of their spikes: returns how many lie
+    /// beyond the window.
+    pub(crate) fn limit(&self, values: &mut [T]) -> u64 {
+        let beyond = values.iter().filter(|v| v.abs() > self.window).count();
+        if beyond > 0 && self.saturate {
+            for value in values {
+                *value = value.min(self.window).max(-self.window);
+            }
+        }
+        beyond as u64
+    }
+
     /// The same by its definition: the threshold crossing after `t_min` of a potential `v` that inputs have driven, and
     /// a bias. Gives the spike time relative to `t_min`, and the sign of the neuron that spikes.
     pub(crate) fn crossing(&self, v: T, bias: T) -> Option<(T, bool)> {
@@ -79,5 +91,23 @@ impl<T: Real> Encoder<T> {
         let outside = value < T::ZERO || value > T::ONE;
         let value = if outside && self.saturate { value.max(T::ZERO).min(T::ONE) } else { value };
         (value != T::ZERO).then_some((value, outside))
+    }
+
+    /// The same for all inputs, which become the values of their spikes, zero where there is none: returns how many lie
+    /// outside.
+    pub(crate) fn spikes(&self, inputs: &mut [T]) -> u64 {
+        let mut outside = 0;
+        for x in inputs {
+            *x = *x * self.scale + self.shift;
+            if self.saturate {
+                // What is clipped to zero is no spike.
+                *x = x.max(T::ZERO);
+            }
+            outside += u64::from(*x < T::ZERO || *x > T::ONE);
+            if self.saturate {
+                *x = x.min(T::ONE);
+            }
+        }
+        outside
     }
 }

@@ -1,10 +1,12 @@
 //! A kernel shared by all pixels: plain, strided, dilated, grouped and depthwise.
 
+use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::Geometry;
 use crate::signal::SpikeList;
+use crate::synapse::Path;
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Run};
+use firstspike_simd::{Level, Sliding, Taps};
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -13,7 +15,57 @@ pub struct Conv2d<T> {
     groups: usize,
     /// `[ky][kx][group][c_in of the group][c_out of the group]`: with one group `[ky][kx][c_in][c_out]`, and depthwise
     /// `[ky][kx][c_out]`.
-    weights: Vec<T>,
+    weights: Aligned<T>,
+    /// How it slides over an image.
+    sliding: Sliding,
+    /// The same over an image with margins of zeros at its sides, in which every column has all of its taps.
+    widened: Widened,
+}
+
+/// Images with margins.
+#[derive(Clone, Debug)]
+struct Widened {
+    sliding: Sliding,
+    /// Zeros before each row.
+    left: usize,
+    /// Columns.
+    width: usize,
+}
+
+impl Widened {
+    fn new(geometry: &Geometry) -> Self {
+        let [_, kernel] = geometry.kernel;
+        let [_, stride] = geometry.stride;
+        let [_, dilation] = geometry.dilation;
+        let left = geometry.pad[1].max(0) as usize;
+        // Where the first column's window begins; crops begin inside.
+        let begin = (left as isize - geometry.pad[1]) as usize;
+        let end = begin + (geometry.output.width - 1) * stride + (kernel - 1) * dilation + 1;
+        let width = end.max(left + geometry.input.width);
+        if width > 2 * geometry.input.width + 16 {
+            // Margins would be most of the image: columns without some of their taps are slower, but few count.
+            let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox));
+            let sliding = sliding(geometry, geometry.input.width, columns.collect());
+            return Self { sliding, left: 0, width: geometry.input.width };
+        }
+        let columns = (0..geometry.output.width).map(|ox| Taps { first: 0, count: kernel, start: begin + ox * stride });
+        let sliding = sliding(geometry, width, columns.collect());
+        Self { sliding, left, width }
+    }
+
+    /// An image of zeros, to be filled row by row.
+    fn blank<'a, T: Real>(&self, image: &'a mut Vec<T>) -> &'a mut [T] {
+        image.clear();
+        image.resize(self.sliding.inputs(), T::ZERO);
+        image
+    }
+}
+
+/// A kernel over images of another width.
+fn sliding(geometry: &Geometry, width: usize, columns: Vec<Taps>) -> Sliding {
+    let rows = (0..geometry.output.height).map(|oy| geometry.taps(0, oy)).collect();
+    let input = [geometry.input.height, width, geometry.input.channels];
+    Sliding::new(input, geometry.output.channels, geometry.kernel, geometry.dilation, rows, columns)
 }
 
 impl<T: Real> Conv2d<T> {
@@ -41,7 +93,9 @@ impl<T: Real> Conv2d<T> {
             let group = o / group_out;
             (((tap * groups + group) * group_in + i) * group_out + o % group_out, group * group_in + i, o)
         })?;
-        Ok(Self { geometry, groups, weights })
+        let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox)).collect();
+        let (sliding, widened) = (sliding(&geometry, geometry.input.width, columns), Widened::new(&geometry));
+        Ok(Self { geometry, groups, weights, sliding, widened })
     }
 
     /// How the kernel slides.
@@ -106,47 +160,43 @@ impl<T: Real> Conv2d<T> {
         }
     }
 
-    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
-        if self.groups == 1 {
-            self.gather_runs(level, spikes, potentials);
-        } else {
+    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], image: &mut Vec<T>) -> Path {
+        if self.groups != 1 {
             self.gather_groups(level, spikes, potentials);
-        }
-    }
-
-    /// Without groups: the runs of a row of outputs are found first, then accumulated in one go.
-    fn gather_runs(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
-        let (input, output, kernel) = (self.geometry.input, self.geometry.output, self.geometry.kernel);
-        let (keys, values) = (&spikes.keys, &spikes.values);
-        let contiguous = self.geometry.dilation[1] == 1;
-        let columns: Vec<_> = (0..output.width).map(|ox| self.geometry.taps(1, ox)).collect();
-        let mut runs = Vec::with_capacity(output.width * kernel[0]);
-        for (oy, row) in potentials.chunks_exact_mut(output.width * output.channels).enumerate() {
-            let rows = self.geometry.taps(0, oy);
-            runs.clear();
-            for (ox, taps) in columns.iter().enumerate() {
-                let target = ox * output.channels;
-                for k in 0..rows.count {
-                    let line = (rows.start + k * self.geometry.dilation[0]) * input.width;
-                    let tap = (rows.first + k) * kernel[1] + taps.first;
-                    let mut run = |tap: usize, pixel: usize, pixels: usize| {
-                        let (from, to) = (spikes.starts[pixel] as usize, spikes.starts[pixel + pixels] as usize);
-                        if from < to {
-                            let base = (pixel * input.channels) as u32;
-                            runs.push(Run { target, row: tap * input.channels, base, from, to });
-                        }
-                    };
-                    if contiguous {
-                        run(tap, line + taps.start, taps.count);
-                    } else {
-                        for j in 0..taps.count {
-                            run(tap + j, line + taps.start + j * self.geometry.dilation[1], 1);
-                        }
-                    }
+        } else if self.is_dense(spikes.len()) {
+            let Geometry { input, .. } = self.geometry;
+            let image_row = self.widened.width * input.channels;
+            let begin = self.widened.left * input.channels;
+            let rows = self.widened.blank(image).chunks_exact_mut(image_row);
+            for (y, row) in rows.enumerate() {
+                let (keys, values) = spikes.pixels(y * input.width, (y + 1) * input.width);
+                let row = &mut row[begin..begin + input.width * input.channels];
+                let base = (y * row.len()) as u32;
+                for (&key, &value) in keys.iter().zip(values) {
+                    row[(key - base) as usize] = value;
                 }
             }
-            T::accumulate_runs(level, row, output.channels, &self.weights, keys, values, &runs);
+            T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
+            return Path::Dense;
+        } else {
+            let SpikeList { keys, values, starts, .. } = spikes;
+            T::convolve_spikes(level, &self.sliding, potentials, &self.weights, keys, values, starts);
         }
+        Path::Events
+    }
+
+    /// Whether so many spikes take longer one by one than all neurons at once.
+    ///
+    /// One by one, a spike costs a load of its value, of its key, and of a register of weights for each of its targets'
+    /// registers; all at once, a register of weights serves several pixels, so that multiplications are the limit.
+    fn is_dense(&self, spikes: usize) -> bool {
+        let share = match self.geometry.output.channels {
+            0..=8 => 0.2,
+            9..=16 => 0.25,
+            17..=32 => 0.45,
+            _ => 0.6,
+        };
+        spikes as f64 > share * self.geometry.input.len() as f64
     }
 
     fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
@@ -182,17 +232,29 @@ impl<T: Real> Conv2d<T> {
         });
     }
 
-    pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {
+    pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], image: &mut Vec<T>) {
+        if self.groups == 1 {
+            let Geometry { input, .. } = self.geometry;
+            let image_row = self.widened.width * input.channels;
+            if self.widened.width == input.width {
+                T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, values);
+                return;
+            }
+            let begin = self.widened.left * input.channels;
+            let length = input.width * input.channels;
+            let rows = self.widened.blank(image).chunks_exact_mut(image_row);
+            for (row, from) in rows.zip(values.chunks_exact(length)) {
+                row[begin..begin + length].copy_from_slice(from);
+            }
+            T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
+            return;
+        }
         let channels = self.geometry.input.channels;
         let (group_in, group_out) = (self.inputs_per_group(), self.outputs_per_group());
         let tap_stride = self.tap_stride();
         self.each_run(potentials, |acc, tap, pixel, pixels| {
             let values = &values[pixel * channels..(pixel + pixels) * channels];
             let weights = &self.weights[tap * tap_stride..];
-            if self.groups == 1 {
-                T::accumulate_run(level, acc, weights, group_out, values);
-                return;
-            }
             for (values, weights) in values.chunks_exact(channels).zip(weights.chunks_exact(tap_stride)) {
                 if group_in == 1 && group_out == 1 {
                     T::add_products(level, acc, values, weights);

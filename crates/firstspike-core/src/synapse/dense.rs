@@ -1,5 +1,6 @@
 //! Every neuron to every neuron.
 
+use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::SpikeList;
@@ -12,7 +13,7 @@ pub struct Dense<T> {
     input: Shape,
     outputs: usize,
     /// `[input][output]`.
-    weights: Vec<T>,
+    weights: Aligned<T>,
 }
 
 impl<T: Real> Dense<T> {

@@ -28,7 +28,7 @@ pub enum Synapse<T> {
     /// Every neuron to every neuron.
     Dense(Dense<T>),
     /// A kernel shared by all pixels.
-    Conv2d(Conv2d<T>),
+    Conv2d(Box<Conv2d<T>>),
     /// One to one, weight 1.
     Identity(Shape),
 }
@@ -61,22 +61,23 @@ impl<T: Real> Synapse<T> {
         }
     }
 
-    fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
+    fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], image: &mut Vec<T>) -> Path {
         match self {
             Self::Dense(dense) => dense.gather(level, spikes, potentials),
-            Self::Conv2d(conv) => conv.gather(level, spikes, potentials),
+            Self::Conv2d(conv) => return conv.gather(level, spikes, potentials, image),
             Self::Identity(_) => {
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                     potentials[key as usize] += value;
                 }
             }
         }
+        Path::Events
     }
 
-    fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {
+    fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], image: &mut Vec<T>) {
         match self {
             Self::Dense(dense) => dense.gather_values(level, values, potentials),
-            Self::Conv2d(conv) => conv.gather_values(level, values, potentials),
+            Self::Conv2d(conv) => conv.gather_values(level, values, potentials, image),
             Self::Identity(_) => {
                 for (potential, &value) in potentials.iter_mut().zip(values) {
                     *potential += value;
@@ -104,11 +105,20 @@ impl<T: Real> Synapse<T> {
     }
 }
 
-/// Scratch memory of a projection with pooling; reused between images.
+/// How spikes were added up: one by one, or with all neurons that did not spike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    Events,
+    Dense,
+}
+
+/// Scratch memory of projections; reused between images.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PoolScratch<T> {
     values: Vec<T>,
     spikes: SpikeList<T>,
+    /// Values of an image with margins.
+    image: Vec<T>,
 }
 
 /// Synapses from a source population, with average pooling merged into them where there is one: the merged weight from
@@ -204,14 +214,18 @@ impl<T: Real> Projection<T> {
             return self.gather_values(level, &spikes.values, potentials, scratch);
         }
         let Some(pool) = &self.pool else {
-            self.synapse.gather(level, spikes, potentials);
-            return self.distinct(spikes);
+            return match self.synapse.gather(level, spikes, potentials, &mut scratch.image) {
+                Path::Events => self.distinct(spikes),
+                Path::Dense => self.connections(),
+            };
         };
         pool.pool_spikes(spikes, &mut scratch.values);
-        let nonzero = |_, value| (value != T::ZERO).then_some(value);
-        scratch.spikes.compress(pool.geometry().output, &scratch.values, nonzero);
-        self.synapse.gather(level, &scratch.spikes, potentials);
-        (spikes.len() + scratch.spikes.len() * self.synapse.targets_per_pixel()) as u64
+        scratch.spikes.list(level, pool.geometry().output, &scratch.values, true);
+        let targets = match self.synapse.gather(level, &scratch.spikes, potentials, &mut scratch.image) {
+            Path::Events => scratch.spikes.len(),
+            Path::Dense => scratch.values.len(),
+        };
+        (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64
     }
 
     /// Adds one value per neuron to the potentials; returns the multiply-adds that were done.
@@ -224,9 +238,9 @@ impl<T: Real> Projection<T> {
     ) -> u64 {
         if let Some(pool) = &self.pool {
             pool.pool_values(values, &mut scratch.values);
-            self.synapse.gather_values(level, &scratch.values, potentials);
+            self.synapse.gather_values(level, &scratch.values, potentials, &mut scratch.image);
         } else {
-            self.synapse.gather_values(level, values, potentials);
+            self.synapse.gather_values(level, values, potentials, &mut scratch.image);
         }
         self.connections()
     }

@@ -191,7 +191,9 @@ impl Wiring {
         let pool = self.pool.clone().map(|(geometry, counted)| AveragePool::new(geometry, counted).unwrap());
         let raw = self.weights.raw();
         let synapse = match &self.kind {
-            Kind::Conv2d { geometry, groups } => Synapse::Conv2d(Conv2d::new(geometry.clone(), *groups, raw).unwrap()),
+            Kind::Conv2d { geometry, groups } => {
+                Synapse::Conv2d(Box::new(Conv2d::new(geometry.clone(), *groups, raw).unwrap()))
+            }
             Kind::Dense { input, outputs, order, transposed } => {
                 Synapse::Dense(Dense::new(*input, *outputs, raw, order.as_deref(), *transposed).unwrap())
             }

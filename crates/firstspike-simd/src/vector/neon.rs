@@ -13,6 +13,7 @@ macro_rules! neon {
         impl Vector for $name {
             type Scalar = $scalar;
             const LANES: usize = $lanes;
+            const REGISTERS: usize = 32;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -70,6 +71,37 @@ macro_rules! neon {
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
                 // SAFETY: NEON is part of aarch64.
                 Self(unsafe { $fma(self.0, a.0, b.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn positive(self) -> u32 {
+                let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
+                // SAFETY: the array holds a register's worth of floats.
+                unsafe { $store(lanes.as_mut_ptr(), self.0) };
+                lanes.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane > 0.0) << i)
+            }
+
+            #[inline(always)]
+            unsafe fn nonzero(self) -> u32 {
+                let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
+                // SAFETY: the array holds a register's worth of floats.
+                unsafe { $store(lanes.as_mut_ptr(), self.0) };
+                lanes.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane != 0.0) << i)
+            }
+
+            #[inline(always)]
+            unsafe fn compress(self, mask: u32, first: u32, keys: *mut u32, found: *mut $scalar) {
+                let mut count = 0;
+                // SAFETY: `count <= i`, and the caller vouches for a register's worth of writable elements.
+                unsafe {
+                    let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
+                    $store(lanes.as_mut_ptr(), self.0);
+                    for (i, &lane) in lanes.iter().enumerate() {
+                        *keys.add(count) = first.wrapping_add(i as u32);
+                        *found.add(count) = lane;
+                        count += (mask >> i & 1) as usize;
+                    }
+                }
             }
         }
     };

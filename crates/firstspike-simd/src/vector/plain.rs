@@ -11,6 +11,7 @@ macro_rules! plain {
         impl Vector for Plain<$scalar> {
             type Scalar = $scalar;
             const LANES: usize = 8;
+            const REGISTERS: usize = 16;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -60,6 +61,30 @@ macro_rules! plain {
             #[inline(always)]
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
                 Self(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+            }
+
+            #[inline(always)]
+            unsafe fn positive(self) -> u32 {
+                self.0.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane > 0.0) << i)
+            }
+
+            #[inline(always)]
+            unsafe fn nonzero(self) -> u32 {
+                self.0.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane != 0.0) << i)
+            }
+
+            #[inline(always)]
+            unsafe fn compress(self, mask: u32, first: u32, keys: *mut u32, found: *mut $scalar) {
+                let mut count = 0;
+                // SAFETY: `count <= i`, and the caller vouches for a register's worth of writable elements.
+                unsafe {
+                    let lanes = self.0;
+                    for (i, &lane) in lanes.iter().enumerate() {
+                        *keys.add(count) = first.wrapping_add(i as u32);
+                        *found.add(count) = lane;
+                        count += (mask >> i & 1) as usize;
+                    }
+                }
             }
         }
     };

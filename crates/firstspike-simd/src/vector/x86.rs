@@ -3,12 +3,58 @@
 use super::Vector;
 use std::arch::x86_64::*;
 
+/// For each mask of eight lanes, the indices of those that it selects, a byte each.
+static ORDERS: [u64; 256] = {
+    let mut orders = [0; 256];
+    let mut mask = 0;
+    while mask < 256 {
+        let (mut lane, mut count) = (0, 0);
+        while lane < 8 {
+            if mask >> lane & 1 != 0 {
+                orders[mask] |= lane << (8 * count);
+                count += 1;
+            }
+            lane += 1;
+        }
+        mask += 1;
+    }
+    orders
+};
+
+/// Declares a comparison of all lanes with zero that gives a bit for each.
+macro_rules! comparison {
+    ($name:ident, $register:ty, $feature:literal, |$x:ident| $compare:expr) => {
+        /// # Safety
+        /// The instruction set must be available.
+        #[inline]
+        #[target_feature(enable = $feature)]
+        unsafe fn $name<const PREDICATE: i32>($x: $register) -> u32 {
+            $compare
+        }
+    };
+}
+
+comparison!(compare_avx2_f32, __m256, "avx2,fma", |x| {
+    _mm256_movemask_ps(_mm256_cmp_ps::<PREDICATE>(x, _mm256_setzero_ps())) as u32
+});
+comparison!(compare_avx2_f64, __m256d, "avx2,fma", |x| {
+    _mm256_movemask_pd(_mm256_cmp_pd::<PREDICATE>(x, _mm256_setzero_pd())) as u32
+});
+comparison!(compare_avx512_f32, __m512, "avx512f", |x| {
+    u32::from(_mm512_cmp_ps_mask::<PREDICATE>(x, _mm512_setzero_ps()))
+});
+comparison!(compare_avx512_f64, __m512d, "avx512f", |x| {
+    u32::from(_mm512_cmp_pd_mask::<PREDICATE>(x, _mm512_setzero_pd()))
+});
+
 /// Declares a register type for one instruction set and precision. The masks select the first `n` lanes.
 macro_rules! vector {
     (
         $name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
         $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident,
-        |$n:ident| $mask:expr, |$from:ident, $m:ident| $load_masked:expr, |$to:ident, $s:ident, $v:ident| $store_masked:expr
+        |$n:ident| $mask:expr, |$from:ident, $m:ident| $load_masked:expr, |$to:ident, $s:ident, $v:ident| $store_masked:expr,
+        $registers:literal, $compare:ident,
+        |$c:ident, $selected:ident, $first:ident, $keys:ident, $found:ident| $compress:expr
     ) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
@@ -17,6 +63,7 @@ macro_rules! vector {
         impl Vector for $name {
             type Scalar = $scalar;
             const LANES: usize = $lanes;
+            const REGISTERS: usize = $registers;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -72,6 +119,25 @@ macro_rules! vector {
                 // SAFETY: the caller vouches for the instruction set.
                 Self(unsafe { $fma(a.0, b.0, self.0) })
             }
+
+            #[inline(always)]
+            unsafe fn positive(self) -> u32 {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { $compare::<_CMP_GT_OQ>(self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn nonzero(self) -> u32 {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { $compare::<_CMP_NEQ_UQ>(self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn compress(self, $selected: u32, $first: u32, $keys: *mut u32, $found: *mut $scalar) {
+                let $c = self.0;
+                // SAFETY: the caller vouches for the instruction set and for a register's worth of writable elements.
+                unsafe { $compress }
+            }
         }
     };
 }
@@ -90,7 +156,14 @@ vector!(
     _mm256_fmadd_ps,
     |n| _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
     |from, m| _mm256_maskload_ps(from, m),
-    |to, s, v| _mm256_maskstore_ps(to, s, v)
+    |to, s, v| _mm256_maskstore_ps(to, s, v),
+    16,
+    compare_avx2_f32,
+    |x, mask, first, keys, found| {
+        let order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(ORDERS[mask as usize & 255] as i64));
+        _mm256_storeu_ps(found, _mm256_permutevar8x32_ps(x, order));
+        _mm256_storeu_si256(keys.cast(), _mm256_add_epi32(_mm256_set1_epi32(first as i32), order));
+    }
 );
 
 vector!(
@@ -107,7 +180,17 @@ vector!(
     _mm256_fmadd_pd,
     |n| _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
     |from, m| _mm256_maskload_pd(from, m),
-    |to, s, v| _mm256_maskstore_pd(to, s, v)
+    |to, s, v| _mm256_maskstore_pd(to, s, v),
+    16,
+    compare_avx2_f64,
+    |x, mask, first, keys, found| {
+        // Each double is two lanes of 32 bits.
+        let order = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(ORDERS[mask as usize & 15] as i32));
+        let twice = _mm256_slli_epi64::<1>(_mm256_cvtepu32_epi64(order));
+        let pairs = _mm256_or_si256(twice, _mm256_slli_epi64::<32>(_mm256_or_si256(twice, _mm256_set1_epi64x(1))));
+        _mm256_storeu_pd(found, _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(x), pairs)));
+        _mm_storeu_si128(keys.cast(), _mm_add_epi32(_mm_set1_epi32(first as i32), order));
+    }
 );
 
 vector!(
@@ -124,7 +207,17 @@ vector!(
     _mm512_fmadd_ps,
     |n| (1u16 << n) - 1,
     |from, m| _mm512_maskz_loadu_ps(m, from),
-    |to, s, v| _mm512_mask_storeu_ps(to, s, v)
+    |to, s, v| _mm512_mask_storeu_ps(to, s, v),
+    32,
+    compare_avx512_f32,
+    |x, mask, first, keys, found| {
+        // Into registers first: compression into memory is slow on some processors.
+        let mask = mask as u16;
+        let index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let neurons = _mm512_add_epi32(_mm512_set1_epi32(first as i32), index);
+        _mm512_storeu_ps(found, _mm512_maskz_compress_ps(mask, x));
+        _mm512_storeu_si512(keys.cast(), _mm512_maskz_compress_epi32(mask, neurons));
+    }
 );
 
 vector!(
@@ -141,5 +234,14 @@ vector!(
     _mm512_fmadd_pd,
     |n| (1u8 << n) - 1,
     |from, m| _mm512_maskz_loadu_pd(m, from),
-    |to, s, v| _mm512_mask_storeu_pd(to, s, v)
+    |to, s, v| _mm512_mask_storeu_pd(to, s, v),
+    32,
+    compare_avx512_f64,
+    |x, mask, first, keys, found| {
+        let mask = mask as u8;
+        let index = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+        let neurons = _mm512_add_epi64(_mm512_set1_epi64(i64::from(first)), index);
+        _mm512_storeu_pd(found, _mm512_maskz_compress_pd(mask, x));
+        _mm256_storeu_si256(keys.cast(), _mm512_cvtepi64_epi32(_mm512_maskz_compress_epi64(mask, neurons)));
+    }
 );

@@ -1,0 +1,421 @@
+//! Convolutions over images of `[row][column][channel]`: an output pixel's sums stay in registers from the first tap to
+//! the last.
+
+use crate::vector::Vector;
+
+/// The taps of one output on one axis that exist: `first..first + count`, the first at input `start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taps {
+    /// First tap that exists.
+    pub first: usize,
+    /// How many exist; they are consecutive.
+    pub count: usize,
+    /// Row or column of the input that the first one meets.
+    pub start: usize,
+}
+
+impl Taps {
+    /// Those among `count` taps from `first` on.
+    #[inline(always)]
+    fn within(self, first: usize, count: usize, dilation: usize) -> Self {
+        let begin = self.first.max(first);
+        let end = (self.first + self.count).min(first + count);
+        Self { first: begin, count: end.saturating_sub(begin), start: self.start + (begin - self.first) * dilation }
+    }
+}
+
+/// How a kernel slides over an image. Making one checks that no tap lies outside, so that kernels need not.
+#[derive(Clone, Debug)]
+pub struct Sliding {
+    /// Height, width and channels.
+    input: [usize; 3],
+    /// Channels of an output pixel.
+    outputs: usize,
+    kernel: [usize; 2],
+    dilation: [usize; 2],
+    rows: Vec<Taps>,
+    columns: Vec<Taps>,
+}
+
+impl Sliding {
+    /// `rows` and `columns` have the taps of each row and column of outputs.
+    ///
+    /// # Panics
+    /// If there are no channels, or a tap lies outside of the kernel or the image.
+    pub fn new(
+        input: [usize; 3],
+        outputs: usize,
+        kernel: [usize; 2],
+        dilation: [usize; 2],
+        rows: Vec<Taps>,
+        columns: Vec<Taps>,
+    ) -> Self {
+        assert!(input[2] > 0 && outputs > 0 && dilation[0] > 0 && dilation[1] > 0, "an empty convolution");
+        for (axis, taps) in [(0, &rows), (1, &columns)] {
+            for tap in taps.iter().filter(|tap| tap.count > 0) {
+                assert!(tap.first + tap.count <= kernel[axis], "a tap outside of the kernel");
+                assert!(tap.start + (tap.count - 1) * dilation[axis] < input[axis], "a tap outside of the image");
+            }
+        }
+        Self { input, outputs, kernel, dilation, rows, columns }
+    }
+
+    /// Numbers in an image.
+    pub fn inputs(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    /// Pixels of an image.
+    pub(crate) fn pixels(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    /// Numbers that come out.
+    pub fn targets(&self) -> usize {
+        self.rows.len() * self.columns.len() * self.outputs
+    }
+
+    /// Rows of weights: one for each tap and input channel.
+    pub(crate) fn weight_rows(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * self.input[2]
+    }
+
+    /// Numbers of a row of weights, and of an output pixel.
+    pub(crate) fn width(&self) -> usize {
+        self.outputs
+    }
+
+    /// The taps of a row of kernel that meet pixels side by side: how many stretches of them, pixels in each, and from
+    /// the beginning of one to that of the next.
+    #[inline(always)]
+    fn stretches(&self, columns: Taps) -> (usize, usize, usize) {
+        if self.dilation[1] == 1 { (1, columns.count, 0) } else { (columns.count, 1, self.dilation[1]) }
+    }
+
+    /// The rows of kernel that an output row has: tap of their first column, and first pixel of the input row they meet.
+    #[inline(always)]
+    fn lines(&self, rows: Taps) -> impl Iterator<Item = (usize, usize)> {
+        let (kernel, width, step) = (self.kernel[1], self.input[1], self.dilation[0]);
+        (0..rows.count).map(move |k| ((rows.first + k) * kernel, (rows.start + k * step) * width))
+    }
+}
+
+/// Spikes, sorted by key (`pixel * channels + channel`), and where each pixel's begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Spikes<'a, T> {
+    pub keys: &'a [u32],
+    /// As many as keys.
+    pub values: *const T,
+    pub starts: &'a [u32],
+}
+
+/// Channels `at..` of every output pixel, `WIDTH` registers of them, the last with `tail` channels if `TAIL`.
+#[derive(Clone, Copy)]
+struct Tile<T> {
+    targets: *mut T,
+    weights: *const T,
+    at: usize,
+    tail: usize,
+}
+
+/// Loads register `k` of `WIDTH`.
+///
+/// # Safety
+/// As for [`Vector::load`] and [`Vector::load_first`].
+#[inline(always)]
+unsafe fn load<V: Vector, const WIDTH: usize, const TAIL: bool>(from: *const V::Scalar, k: usize, tail: usize) -> V {
+    // SAFETY: the caller's word.
+    unsafe {
+        if TAIL && k == WIDTH - 1 {
+            V::load_first(from.add(k * V::LANES), tail)
+        } else {
+            V::load(from.add(k * V::LANES))
+        }
+    }
+}
+
+/// Stores register `k` of `WIDTH`.
+///
+/// # Safety
+/// As for [`Vector::store`] and [`Vector::store_first`].
+#[inline(always)]
+unsafe fn store<V: Vector, const WIDTH: usize, const TAIL: bool>(sum: V, to: *mut V::Scalar, k: usize, tail: usize) {
+    // SAFETY: the caller's word.
+    unsafe {
+        if TAIL && k == WIDTH - 1 {
+            sum.store_first(to.add(k * V::LANES), tail);
+        } else {
+            sum.store(to.add(k * V::LANES));
+        }
+    }
+}
+
+/// Covers the channels of an output pixel with tiles, as wide as possible; the tile outermost, so that its weights stay
+/// in cache.
+macro_rules! tiles {
+    ($vector:ty, $sliding:expr, $tile:expr, $most:expr, $kernel:ident($argument:expr), [$($width:literal, $split:literal);*]) => {{
+        let lanes = <$vector>::LANES;
+        let n = $sliding.outputs;
+        let mut tile = $tile;
+        while tile.at < n {
+            let registers = (n - tile.at).div_ceil(lanes).min($most);
+            $(
+                if registers >= $width {
+                    let whole = tile.at + $width * lanes <= n;
+                    tile.tail = n.saturating_sub(tile.at + ($width - 1) * lanes);
+                    // SAFETY: the caller's word; the tile ends where the channels do.
+                    unsafe {
+                        if whole {
+                            $kernel::<$vector, $width, $split, false>($sliding, tile, $argument);
+                        } else {
+                            $kernel::<$vector, $width, $split, true>($sliding, tile, $argument);
+                        }
+                    }
+                    tile.at += $width * lanes;
+                    continue;
+                }
+            )*
+        }
+    }};
+}
+
+/// Which part of a kernel is gone through before the next.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Rows and columns of taps.
+    taps: [usize; 2],
+    /// Registers of channels, at most.
+    registers: usize,
+}
+
+impl Part {
+    /// A part whose weights stay in the first-level cache if it can be, else one for which much is done at each pixel.
+    fn of<V: Vector>(sliding: &Sliding, spikes: usize) -> Self {
+        let [rows, columns] = sliding.kernel;
+        let registers = sliding.outputs.div_ceil(V::LANES).min(4);
+        let bytes = |taps: usize| taps * sliding.input[2] * registers * V::LANES * size_of::<V::Scalar>();
+        if bytes(rows * columns) <= 40 << 10 {
+            Self { taps: [rows, columns], registers }
+        } else if bytes(columns) <= 64 << 10 {
+            Self { taps: [1, columns], registers }
+        } else if spikes >= 24 * sliding.pixels() {
+            Self { taps: [1, 1], registers }
+        } else {
+            Self { taps: [rows, columns], registers: 8 }
+        }
+    }
+}
+
+/// Adds spikes to the targets.
+///
+/// # Safety
+/// The instruction set of `V` must be available; targets, weights and `starts` must have the sizes of `sliding`, and
+/// there must be a value for each key. Keys may be anything: their rows are clamped to those there are.
+#[inline(always)]
+pub(crate) unsafe fn convolve_spikes<V: Vector>(
+    sliding: &Sliding,
+    targets: *mut V::Scalar,
+    weights: *const V::Scalar,
+    spikes: Spikes<'_, V::Scalar>,
+) {
+    let part = Part::of::<V>(sliding, spikes.keys.len());
+    let tile = Tile { targets, weights, at: 0, tail: 0 };
+    tiles!(V, sliding, tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
+}
+
+/// # Safety
+/// As for [`convolve_spikes`]; the tile must lie within the channels.
+#[inline(always)]
+unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const TAIL: bool>(
+    sliding: &Sliding,
+    tile: Tile<V::Scalar>,
+    (spikes, part): (Spikes<'_, V::Scalar>, Part),
+) {
+    let (inputs, n) = (sliding.input[2], sliding.outputs);
+    let last = sliding.weight_rows() - 1;
+    // SAFETY: rows of weights are clamped to those there are, `starts` and `keys` are indexed with checks, and targets
+    // lie within `rows * columns * n`.
+    unsafe {
+        let weights = tile.weights.add(tile.at);
+        for ky in (0..sliding.kernel[0]).step_by(part.taps[0]) {
+            for kx in (0..sliding.kernel[1]).step_by(part.taps[1]) {
+                let mut to = tile.targets.add(tile.at);
+                for &rows in &sliding.rows {
+                    let rows = rows.within(ky, part.taps[0], sliding.dilation[0]);
+                    for &columns in &sliding.columns {
+                        let columns = columns.within(kx, part.taps[1], sliding.dilation[1]);
+                        let (stretches, pixels, step) = sliding.stretches(columns);
+                        let mut sums = [[V::zero(); WIDTH]; SPLIT];
+                        for (k, sum) in sums[0].iter_mut().enumerate() {
+                            *sum = load::<V, WIDTH, TAIL>(to, k, tile.tail);
+                        }
+                        for (tap, line) in sliding.lines(rows) {
+                            for j in 0..stretches {
+                                let pixel = line + columns.start + j * step;
+                                let offset = ((tap + columns.first + j) * inputs).wrapping_sub(pixel * inputs);
+                                let from = spikes.starts[pixel] as usize;
+                                let keys = &spikes.keys[from..spikes.starts[pixel + pixels] as usize];
+                                let values = spikes.values.add(from);
+                                let add = |lane: &mut [V; WIDTH], i: usize| {
+                                    let row = (*keys.get_unchecked(i) as usize).wrapping_add(offset);
+                                    debug_assert!(row <= last, "a spike outside of its pixel");
+                                    let (value, row) = (V::splat(*values.add(i)), weights.add(row.min(last) * n));
+                                    for (k, sum) in lane.iter_mut().enumerate() {
+                                        *sum = sum.add_product(value, load::<V, WIDTH, TAIL>(row, k, tile.tail));
+                                    }
+                                };
+                                let mut i = 0;
+                                while i + SPLIT <= keys.len() {
+                                    for (split, lane) in sums.iter_mut().enumerate() {
+                                        add(lane, i + split);
+                                    }
+                                    i += SPLIT;
+                                }
+                                // The rest goes to different sums too, so that none waits for another.
+                                for lane in sums.iter_mut().take(SPLIT - 1) {
+                                    if i < keys.len() {
+                                        add(lane, i);
+                                        i += 1;
+                                    }
+                                }
+                            }
+                        }
+                        for k in 0..WIDTH {
+                            let mut sum = sums[0][k];
+                            for lane in &sums[1..] {
+                                sum = sum.add(lane[k]);
+                            }
+                            store::<V, WIDTH, TAIL>(sum, to, k, tile.tail);
+                        }
+                        to = to.add(n);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds one value per neuron to the targets: a dense convolution. Each row of weights serves several output pixels.
+///
+/// # Safety
+/// The instruction set of `V` must be available; targets, weights and values must have the sizes of `sliding`.
+#[inline(always)]
+pub(crate) unsafe fn convolve_values<V: Vector>(
+    sliding: &Sliding,
+    targets: *mut V::Scalar,
+    weights: *const V::Scalar,
+    values: *const V::Scalar,
+) {
+    let tile = Tile { targets, weights, at: 0, tail: 0 };
+    if V::REGISTERS >= 32 {
+        tiles!(V, sliding, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 8]);
+    } else {
+        tiles!(V, sliding, tile, 2, values_tile(values), [2, 4; 1, 8]);
+    }
+}
+
+/// # Safety
+/// As for [`convolve_values`]; the tile must lie within the channels.
+#[inline(always)]
+unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
+    sliding: &Sliding,
+    tile: Tile<V::Scalar>,
+    values: *const V::Scalar,
+) {
+    let n = sliding.outputs;
+    let columns = &sliding.columns;
+    // SAFETY: a block's columns are checked to have all taps at the same distance; targets lie within
+    // `rows * columns * n`.
+    unsafe {
+        for (oy, &rows) in sliding.rows.iter().enumerate() {
+            let mut ox = 0;
+            while ox < columns.len() {
+                let to = tile.targets.add((oy * columns.len() + ox) * n + tile.at);
+                let step =
+                    if ox + 1 < columns.len() { columns[ox + 1].start.wrapping_sub(columns[ox].start) } else { 0 };
+                let alike = |count: usize| {
+                    ox + count <= columns.len()
+                        && (1..count).all(|p| {
+                            let (a, b) = (columns[ox + p - 1], columns[ox + p]);
+                            (a.first, a.count) == (b.first, b.count) && b.start.wrapping_sub(a.start) == step
+                        })
+                };
+                let block = Block { rows, columns: columns[ox], step: step * sliding.input[2] };
+                if PIXELS >= 8 && alike(8) {
+                    values_block::<V, WIDTH, 8, TAIL>(sliding, tile, block, to, values);
+                    ox += 8;
+                } else if PIXELS >= 6 && alike(6) {
+                    values_block::<V, WIDTH, 6, TAIL>(sliding, tile, block, to, values);
+                    ox += 6;
+                } else if alike(4) {
+                    values_block::<V, WIDTH, 4, TAIL>(sliding, tile, block, to, values);
+                    ox += 4;
+                } else if alike(2) {
+                    values_block::<V, WIDTH, 2, TAIL>(sliding, tile, block, to, values);
+                    ox += 2;
+                } else {
+                    values_block::<V, WIDTH, 1, TAIL>(sliding, tile, Block { step: 0, ..block }, to, values);
+                    ox += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Output pixels side by side whose taps are alike.
+#[derive(Clone, Copy)]
+struct Block {
+    rows: Taps,
+    /// Of the first pixel.
+    columns: Taps,
+    /// Numbers of input from one pixel to the next.
+    step: usize,
+}
+
+/// # Safety
+/// As for [`convolve_values`]; `PIXELS` output pixels must begin at `to`, whose taps are those of `block`.
+#[inline(always)]
+unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
+    sliding: &Sliding,
+    tile: Tile<V::Scalar>,
+    Block { rows, columns, step }: Block,
+    to: *mut V::Scalar,
+    values: *const V::Scalar,
+) {
+    let (inputs, n) = (sliding.input[2], sliding.outputs);
+    let (stretches, pixels, apart) = sliding.stretches(columns);
+    // SAFETY: `Sliding` has no taps outside of the image; the rest is the caller's word.
+    unsafe {
+        let mut sums = [[V::zero(); WIDTH]; PIXELS];
+        for (p, lane) in sums.iter_mut().enumerate() {
+            for (k, sum) in lane.iter_mut().enumerate() {
+                *sum = load::<V, WIDTH, TAIL>(to.add(p * n), k, tile.tail);
+            }
+        }
+        for (tap, line) in sliding.lines(rows) {
+            for j in 0..stretches {
+                let mut x = values.add((line + columns.start + j * apart) * inputs);
+                let mut row = tile.weights.add((tap + columns.first + j) * inputs * n + tile.at);
+                for _ in 0..pixels * inputs {
+                    let mut weights = [V::zero(); WIDTH];
+                    for (k, weight) in weights.iter_mut().enumerate() {
+                        *weight = load::<V, WIDTH, TAIL>(row, k, tile.tail);
+                    }
+                    for (p, lane) in sums.iter_mut().enumerate() {
+                        let value = V::splat(*x.add(p * step));
+                        for (sum, &weight) in lane.iter_mut().zip(&weights) {
+                            *sum = sum.add_product(value, weight);
+                        }
+                    }
+                    x = x.add(1);
+                    row = row.add(n);
+                }
+            }
+        }
+        for (p, lane) in sums.into_iter().enumerate() {
+            for (k, sum) in lane.into_iter().enumerate() {
+                store::<V, WIDTH, TAIL>(sum, to.add(p * n), k, tile.tail);
+            }
+        }
+    }
+}
