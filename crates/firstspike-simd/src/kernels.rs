@@ -471,15 +471,19 @@ macro_rules! element {
                 starts: &mut Vec<u32>,
             ) {
                 assert!(channels > 0 && values.len().is_multiple_of(channels), "whole pixels");
+                keys.clear();
+                found.clear();
                 // A whole register is written at a time.
-                let room = values.len() + MOST_LANES;
-                keys.resize(room, 0);
-                found.resize(room, 0.0);
+                keys.reserve(values.len() + MOST_LANES);
+                found.reserve(values.len() + MOST_LANES);
                 starts.resize(values.len() / channels + 1, 0);
                 let (to, at, begin) = (keys.as_mut_ptr(), found.as_mut_ptr(), starts.as_mut_ptr());
                 let count = element!(@ level, $levels, compress(values, channels, signed, to, at, begin));
-                keys.truncate(count);
-                found.truncate(count);
+                // SAFETY: there is room, and the kernel has written the first `count`.
+                unsafe {
+                    keys.set_len(count);
+                    found.set_len(count);
+                }
             }
 
             #[inline]

@@ -65,15 +65,27 @@ impl AveragePool {
 
     /// Pools spikes into one value per pooled neuron.
     pub(super) fn pool_spikes<T: Real>(&self, spikes: &SpikeList<T>, pooled: &mut Vec<T>) {
-        pooled.clear();
-        pooled.resize(self.geometry.output.len(), T::ZERO);
-        for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
-            self.each_window(key as usize, |to, share| pooled[to] += value * T::from_f64(share));
-        }
+        let channels = self.geometry.input.channels;
+        self.pool(pooled, |pixel, sums| {
+            let (keys, values) = spikes.pixels(pixel, pixel + 1);
+            for (&key, &value) in keys.iter().zip(values) {
+                sums[key as usize - pixel * channels] += value;
+            }
+        });
     }
 
     /// Pools one value per neuron.
     pub(super) fn pool_values<T: Real>(&self, values: &[T], pooled: &mut Vec<T>) {
+        let channels = self.geometry.input.channels;
+        self.pool(pooled, |pixel, sums| {
+            for (sum, &value) in sums.iter_mut().zip(&values[pixel * channels..]) {
+                *sum += value;
+            }
+        });
+    }
+
+    /// Means over windows: `add` adds a pixel to sums, one for each channel.
+    fn pool<T: Real>(&self, pooled: &mut Vec<T>, add: impl Fn(usize, &mut [T])) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         pooled.clear();
         pooled.resize(output.len(), T::ZERO);
@@ -82,10 +94,7 @@ impl AveragePool {
             let (rows, columns) = (self.geometry.taps(0, oy), self.geometry.taps(1, ox));
             for y in (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]) {
                 for x in (0..columns.count).map(|k| columns.start + k * self.geometry.dilation[1]) {
-                    let from = &values[(y * input.width + x) * input.channels..][..input.channels];
-                    for (sum, &value) in row.iter_mut().zip(from) {
-                        *sum += value;
-                    }
+                    add(y * input.width + x, row);
                 }
             }
             let share = T::from_f64(self.shares[0][oy] * self.shares[1][ox]);

@@ -185,18 +185,22 @@ impl<T: Real> Conv2d<T> {
         Path::Events
     }
 
-    /// Whether so many spikes take longer one by one than all neurons at once.
-    ///
-    /// One by one, a spike costs a load of its value, of its key, and of a register of weights for each of its targets'
-    /// registers; all at once, a register of weights serves several pixels, so that multiplications are the limit.
+    /// Whether so many spikes take longer one by one than all neurons at once: a model of the cycles for an output pixel,
+    /// from measurements of both kernels with AVX-512 at many sizes and densities. One by one, a spike costs loads of its
+    /// key and its value and of a register of weights for each register of targets, and a row of taps that its spikes
+    /// are found; all at once, a register of weights serves several pixels, so that multiplications are the limit.
     fn is_dense(&self, spikes: usize) -> bool {
-        let share = match self.geometry.output.channels {
-            0..=8 => 0.2,
-            9..=16 => 0.25,
-            17..=32 => 0.45,
-            _ => 0.6,
-        };
-        spikes as f64 > share * self.geometry.input.len() as f64
+        let Geometry { input, output, kernel, .. } = self.geometry;
+        let inputs = (kernel[0] * kernel[1] * input.channels) as f64;
+        let registers = output.channels.div_ceil(16) as f64;
+        let weights = size_of_val(&*self.weights);
+        let uncached = if weights > 160 << 10 { 1.4 } else { 1.0 };
+        let share = spikes as f64 / input.len() as f64;
+        let events = (12 * kernel[0]) as f64 + share * inputs * (1.0 + 0.55 * registers) * uncached;
+        // The image of values has to be made first.
+        let image = 2.0 * (spikes as f64 + input.len() as f64 / 8.0) / output.pixels() as f64;
+        let dense = 10.0 + 0.55 * inputs * registers + image;
+        dense < events
     }
 
     fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {

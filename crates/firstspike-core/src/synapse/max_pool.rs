@@ -3,6 +3,7 @@
 use crate::real::Real;
 use crate::shape::Geometry;
 use crate::signal::SpikeList;
+use firstspike_simd::Taps;
 
 /// Maximum over windows of each channel; padding never wins.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub struct MaxPool {
     windows: Vec<u32>,
     /// Where those of each pixel begin; one more than there are pixels.
     starts: Vec<u32>,
+    /// The taps of each row and column of windows.
+    rows: Vec<Taps>,
+    columns: Vec<Taps>,
 }
 
 /// What a pooling neuron has heard so far; see [`MaxPool::arrive`].
@@ -63,13 +67,10 @@ impl MaxPool {
         if !minimum.is_empty() && minimum.len() != geometry.input.channels {
             return Err("one minimum mark is needed for each channel".to_owned());
         }
-        let output = geometry.output;
-        let sizes: Vec<u32> = (0..output.pixels())
-            .map(|pixel| {
-                let (oy, ox) = (pixel / output.width, pixel % output.width);
-                (geometry.taps(0, oy).count * geometry.taps(1, ox).count) as u32
-            })
-            .collect();
+        let rows: Vec<Taps> = (0..geometry.output.height).map(|oy| geometry.taps(0, oy)).collect();
+        let columns: Vec<Taps> = (0..geometry.output.width).map(|ox| geometry.taps(1, ox)).collect();
+        let sizes: Vec<u32> =
+            rows.iter().flat_map(|row| columns.iter().map(|column| (row.count * column.count) as u32)).collect();
         if sizes.contains(&0) {
             return Err("a pooling window holds nothing but padding".to_owned());
         }
@@ -77,11 +78,11 @@ impl MaxPool {
         for pixel in 0..geometry.input.pixels() {
             for (oy, _) in geometry.windows(0, pixel / geometry.input.width) {
                 let columns = geometry.windows(1, pixel % geometry.input.width);
-                windows.extend(columns.map(|(ox, _)| (oy * output.width + ox) as u32));
+                windows.extend(columns.map(|(ox, _)| (oy * geometry.output.width + ox) as u32));
             }
             starts.push(windows.len() as u32);
         }
-        Ok(Self { geometry, minimum, sizes, windows, starts })
+        Ok(Self { geometry, minimum, sizes, windows, starts, rows, columns })
     }
 
     /// How the window slides.
@@ -96,28 +97,36 @@ impl MaxPool {
     /// Pools one value per neuron.
     pub(crate) fn pool_values<T: Real>(&self, values: &[T], pooled: &mut Vec<T>) {
         let (input, output) = (self.geometry.input, self.geometry.output);
-        pooled.clear();
-        pooled.resize(output.len(), T::ZERO);
-        for (pixel, row) in pooled.chunks_exact_mut(output.channels).enumerate() {
-            let rows = self.geometry.taps(0, pixel / output.width);
-            let columns = self.geometry.taps(1, pixel % output.width);
-            let mut first = true;
-            for y in (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]) {
-                for x in (0..columns.count).map(|k| columns.start + k * self.geometry.dilation[1]) {
-                    let from = &values[(y * input.width + x) * input.channels..][..input.channels];
-                    if first {
-                        row.copy_from_slice(from);
-                        first = false;
-                    } else if self.minimum.is_empty() {
-                        for (best, &value) in row.iter_mut().zip(from) {
-                            *best = best.max(value);
-                        }
-                    } else {
-                        for ((best, &value), &minimum) in row.iter_mut().zip(from).zip(&self.minimum) {
-                            *best = if minimum { best.min(value) } else { best.max(value) };
-                        }
-                    }
+        let [down, across] = self.geometry.dilation;
+        let line = input.width * input.channels;
+        // A line behind the result: the best of each column of the windows.
+        pooled.resize(output.len() + line, T::ZERO);
+        let (result, best) = pooled.split_at_mut(output.len());
+        for (row, rows) in result.chunks_exact_mut(output.width * output.channels).zip(&self.rows) {
+            best.copy_from_slice(&values[rows.start * line..][..line]);
+            for y in (1..rows.count).map(|k| rows.start + k * down) {
+                self.improve(best, &values[y * line..][..line]);
+            }
+            for (pixel, columns) in row.chunks_exact_mut(output.channels).zip(&self.columns) {
+                pixel.copy_from_slice(&best[columns.start * input.channels..][..input.channels]);
+                for x in (1..columns.count).map(|k| columns.start + k * across) {
+                    self.improve(pixel, &best[x * input.channels..][..input.channels]);
                 }
+            }
+        }
+        pooled.truncate(output.len());
+    }
+
+    /// Takes over what is better, pixel by pixel.
+    #[inline]
+    fn improve<T: Real>(&self, best: &mut [T], others: &[T]) {
+        if self.minimum.is_empty() {
+            for (best, &value) in best.iter_mut().zip(others) {
+                *best = best.max(value);
+            }
+        } else {
+            for ((best, &value), &minimum) in best.iter_mut().zip(others).zip(self.minimum.iter().cycle()) {
+                *best = if minimum { best.min(value) } else { best.max(value) };
             }
         }
     }
