@@ -30,9 +30,8 @@ async function shipped(code) {
 
 const text = `/** Gates that come with the package: found and written by scripts/fit-gates.mjs. */
 
-import type { AmosCircuit } from './amos.js';
-import type { FewSpikeGate } from './few-spike.js';
 import type { FitFigures, FitSettings } from './fitting.js';
+import type { AmosCircuit, FewSpikeGate } from './gate.js';
 
 /** A gate, how it was found, and how good it is. */
 export interface Shipped<Gate> extends FitFigures {

@@ -8,12 +8,13 @@
  * @packageDocumentation
  */
 
-export type { AmosCircuit, AmosOptions } from './codes/amos.js';
+export type { AmosOptions } from './codes/amos.js';
 export type { ActivationStatistics, Calibration, Distribution, LayerStatistics } from './codes/calibration.js';
 export type { Role, Window } from './codes/code.js';
-export type { FewSpikeGate, FewSpikeOptions } from './codes/few-spike.js';
+export type { FewSpikeOptions } from './codes/few-spike.js';
 export type { FitFigures, FitSettings, Histogram, Importance } from './codes/fitting.js';
 export type { FunctionName } from './codes/functions.js';
+export type { AmosCircuit, FewSpikeGate } from './codes/gate.js';
 export type { GateOptions } from './codes/gates.js';
 export type { CodeName, CodeOptions } from './codes/index.js';
 export type { QuartzOptions } from './codes/quartz.js';

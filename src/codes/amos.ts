@@ -11,6 +11,7 @@ import type { Calibration } from './calibration.js';
 import type { Code, CodedTopology, Tools } from './code.js';
 import { bounds, buildGates } from './few-spike.js';
 import { requestFitOfTwo } from './fitting.js';
+import type { AmosCircuit } from './gate.js';
 import {
   chooseGates,
   FITTED,
@@ -39,21 +40,6 @@ export interface AmosOptions extends GateOptions {
 const PRODUCT_STEPS = 16;
 /** A product takes as long to evaluate as many circuits of one input: starting points are fewer by this factor. */
 const PRODUCT_EFFORT = 2;
-
-/** A circuit that stands for one gate. */
-export interface AmosCircuit {
-  /** Weight of the input on each neuron. */
-  readonly input: readonly number[];
-  /** Weight of the second input on each neuron; empty where there is none. */
-  readonly second: readonly number[];
-  /** Threshold of each neuron. */
-  readonly threshold: readonly number[];
-  /** Inhibition by earlier neurons: those of neuron 1, then of neuron 2, and so on. */
-  readonly inhibition: readonly number[];
-  /** What each neuron's spike is worth. */
-  readonly output: readonly number[];
-  readonly range: readonly [number, number];
-}
 
 /** Parameters of a network in the code `amos`. */
 export interface AmosParameters {

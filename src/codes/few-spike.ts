@@ -11,6 +11,7 @@ import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
 import { relayInput } from './edit.js';
+import type { FewSpikeGate } from './gate.js';
 import {
   chooseGates,
   digits,
@@ -34,17 +35,6 @@ export interface FewSpikeOptions extends GateOptions {
    * Where the input may be negative, positive and negative digits take turns.
    */
   readonly input?: 'values' | 'spikes';
-}
-
-/** A gate: how neurons of one layer spike. */
-export interface FewSpikeGate {
-  readonly threshold: readonly number[];
-  readonly reset: readonly number[];
-  readonly output: readonly number[];
-  readonly initial: number;
-  /** Whether every second step is of the opposite sign. */
-  readonly signed?: boolean;
-  readonly range: readonly [number, number];
 }
 
 /** Parameters of a network in the code `fs`. */

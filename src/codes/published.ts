@@ -3,8 +3,8 @@
  * that they were found for.
  */
 
-import type { FewSpikeGate } from './few-spike.js';
 import type { FunctionName } from './functions.js';
+import type { FewSpikeGate } from './gate.js';
 
 /** Published arrays, by function. */
 export const published: Readonly<Partial<Record<FunctionName, FewSpikeGate>>> = {

@@ -2,7 +2,6 @@
 
 import { ConvertError, type Problem } from '../errors.js';
 import { type Calibration, type Distribution, type LayerStatistics, shareBeyond } from './calibration.js';
-import type { Tools } from './code.js';
 
 /** Options of codes that choose a range for each layer. */
 export interface RangeOptions {
@@ -46,7 +45,7 @@ export function warnOfClipping(
   layer: string,
   values: Distribution,
   range: readonly [number, number],
-  { warn }: Tools,
+  { warn }: Warner,
 ): void {
   const share = shareBeyond(values, range);
   if (share <= CLIPPED) return;
@@ -54,12 +53,17 @@ export function warnOfClipping(
   warn({ layer, message, remedy: 'Choose a percentile nearer to 100, or gates fitted to the layer.' });
 }
 
+/** Who tells the user of something that is allowed, but hardly meant. */
+export interface Warner {
+  warn(problem: Problem): void;
+}
+
 /** Warns if many activations of a layer are beyond the one that counts as the largest. */
 export function warnOfPercentile(
   layer: string,
   calibration: Calibration | undefined,
   options: RangeOptions,
-  tools: Tools,
+  tools: Warner,
 ): void {
   const percent = options.layerPercentiles?.[layer] ?? options.percentile ?? 100;
   // By its meaning it leaves out no more, at both ends together.

@@ -1,7 +1,5 @@
 /** The verb `fitGate`: a neuron or a circuit for any function. */
 
-import type { AmosCircuit } from '../codes/amos.js';
-import type { FewSpikeGate } from '../codes/few-spike.js';
 import {
   type FitFigures,
   type FitSettings,
@@ -11,6 +9,7 @@ import {
   requestFitOfTwo,
 } from '../codes/fitting.js';
 import { type FunctionName, functionNamed, functions } from '../codes/functions.js';
+import type { AmosCircuit, FewSpikeGate } from '../codes/gate.js';
 import { ConvertError } from '../errors.js';
 import { type FitRun, runFit } from './run.js';
 
