@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::shape::Shape;
-use firstspike_simd::Level;
+use firstspike_simd::{Level, Patterns};
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
@@ -64,7 +64,8 @@ impl<T: Real> SpikeList<T> {
         T::compress(level, values, shape.channels, signed, &mut self.keys, &mut self.values, &mut self.starts);
     }
 
-    /// The same for neurons that may spike in several steps: `spikes` gives their value and pattern.
+    /// Refills the list from one value per neuron, where neurons may spike in several steps: `spikes` gives, from neuron
+    /// and value, what its spikes are worth, and its pattern.
     pub fn compress_patterns(&mut self, shape: Shape, values: &[T], mut spikes: impl FnMut(usize, T) -> (T, u32)) {
         self.clear(shape);
         self.patterns.reserve(shape.len());
@@ -82,6 +83,12 @@ impl<T: Real> SpikeList<T> {
             }
             self.starts.push(self.keys.len() as u32);
         }
+    }
+
+    /// The list as kernels refill it where neurons may spike in several steps.
+    pub(crate) fn lists(&mut self) -> Patterns<'_, T> {
+        let Self { keys, values, patterns, starts } = self;
+        Patterns { keys, values, patterns, starts }
     }
 
     /// Refills the list from a mark for each neuron, zero where it is silent: `value` gives, from neuron and mark, that of

@@ -2,6 +2,7 @@
 
 use crate::compression;
 use crate::convolution::{self, Sliding, Spikes};
+use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
 use crate::level::{Isa, Level};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
@@ -50,6 +51,32 @@ pub trait Element: Copy {
         found: &mut Vec<Self>,
         starts: &mut Vec<u32>,
     );
+
+    /// Runs the steps of few-spike neurons, `channels` to a pixel, and lists those that spike: their keys, their values,
+    /// their patterns, and where each pixel's begin. Returns how many inputs lie beyond the range. Rounds as if the steps
+    /// were run one by one, at every level.
+    ///
+    /// # Panics
+    /// If `channels` does not divide the inputs, or there are more than [`MOST_STEPS`] steps.
+    fn few_spikes(
+        level: Level,
+        neuron: FewSpikes<'_, Self>,
+        inputs: &[Self],
+        channels: usize,
+        list: Patterns<'_, Self>,
+    ) -> u64;
+
+    /// The same of at-most-one-spike circuits, with a second input for each or none.
+    ///
+    /// # Panics
+    /// As [`Element::few_spikes`], and if second inputs or inhibitions are missing.
+    fn circuits(
+        level: Level,
+        circuit: Circuit<'_, Self>,
+        inputs: [&[Self]; 2],
+        channels: usize,
+        list: Patterns<'_, Self>,
+    ) -> u64;
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
     /// `(keys[s] - base) * stride` on.
@@ -346,6 +373,38 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`gates::run`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn few_spikes(
+                neuron: FewSpikes<'_, $scalar>,
+                inputs: &[$scalar],
+                channels: usize,
+                found: Found<$scalar>,
+            ) -> (usize, u64) {
+                // SAFETY: the caller's word.
+                unsafe { gates::run::<$vector, _, false>(neuron, [inputs, inputs], channels, found) }
+            }
+
+            /// # Safety
+            /// As for [`gates::run`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn circuits(
+                circuit: Circuit<'_, $scalar>,
+                inputs: [&[$scalar]; 2],
+                channels: usize,
+                found: Found<$scalar>,
+            ) -> (usize, u64) {
+                // SAFETY: the caller's word.
+                unsafe {
+                    if circuit.second.is_empty() {
+                        gates::run::<$vector, _, false>(circuit, inputs, channels, found)
+                    } else {
+                        gates::run::<$vector, _, true>(circuit, inputs, channels, found)
+                    }
+                }
+            }
+
+            /// # Safety
             /// As for [`super::accumulate`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn accumulate_spikes(
@@ -427,7 +486,7 @@ macro_rules! dispatch {
 }
 
 /// Lanes of the widest registers.
-const MOST_LANES: usize = 16;
+pub(crate) const MOST_LANES: usize = 16;
 
 fn check_sizes(sliding: &Sliding, targets: usize, weights: usize) {
     assert_eq!(targets, sliding.targets(), "every target exists");
@@ -484,6 +543,37 @@ macro_rules! element {
                     keys.set_len(count);
                     found.set_len(count);
                 }
+            }
+
+            fn few_spikes(
+                level: Level,
+                neuron: FewSpikes<'_, Self>,
+                inputs: &[Self],
+                channels: usize,
+                mut list: Patterns<'_, Self>,
+            ) -> u64 {
+                assert!(neuron.threshold.len() <= MOST_STEPS, "patterns that are exact");
+                let found = list.begin(inputs.len(), channels);
+                let (count, beyond) = element!(@ level, $levels, few_spikes(neuron, inputs, channels, found));
+                list.end(count);
+                beyond
+            }
+
+            fn circuits(
+                level: Level,
+                circuit: Circuit<'_, Self>,
+                inputs: [&[Self]; 2],
+                channels: usize,
+                mut list: Patterns<'_, Self>,
+            ) -> u64 {
+                let size = circuit.input.len();
+                assert!(size <= MOST_STEPS, "patterns that are exact");
+                assert!(circuit.inhibition.len() >= size * size.saturating_sub(1) / 2, "an inhibition of each pair");
+                assert!(circuit.second.is_empty() || inputs[0].len() == inputs[1].len(), "second inputs");
+                let found = list.begin(inputs[0].len(), channels);
+                let (count, beyond) = element!(@ level, $levels, circuits(circuit, inputs, channels, found));
+                list.end(count);
+                beyond
             }
 
             #[inline]

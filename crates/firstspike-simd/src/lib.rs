@@ -12,10 +12,12 @@
 
 mod compression;
 mod convolution;
+mod gates;
 mod kernels;
 mod level;
 mod vector;
 
 pub use convolution::{Sliding, Taps};
+pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
 pub use kernels::Element;
 pub use level::Level;

@@ -66,6 +66,12 @@ pub(crate) trait Vector: Copy {
     /// See the trait.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 
+    /// 1 in the lanes that are greater than those of `other`, 0 in the others: multiplying by it is exact.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn exceeds(self, other: Self) -> Self;
+
     /// The lanes that are greater than zero, a bit for each, the first lowest.
     ///
     /// # Safety
@@ -83,4 +89,10 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// See the trait; `keys` and `found` must be writable for [`Vector::LANES`] elements.
     unsafe fn compress(self, mask: u32, first: u32, keys: *mut u32, found: *mut Self::Scalar);
+
+    /// Writes the lanes of a mask side by side to `found`, as the integers that they are.
+    ///
+    /// # Safety
+    /// See the trait; `found` must be writable for [`Vector::LANES`] elements.
+    unsafe fn compress_integers(self, mask: u32, found: *mut u32);
 }

@@ -1,10 +1,19 @@
 //! Every kernel at every level of this processor against its naive twin.
 
-use firstspike_simd::{Element, Level, Sliding, Taps};
+use firstspike_simd::{Circuit, Element, FewSpikes, Level, MOST_STEPS, Patterns, Sliding, Taps};
 use proptest::prelude::*;
+use std::ops::{Add, Mul, Neg, Sub};
 
 /// A precision with what the tests need to know of it.
-trait Float: Element + std::fmt::Debug {
+trait Float:
+    Element
+    + std::fmt::Debug
+    + PartialOrd
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Neg<Output = Self>
+{
     const EPSILON: f64;
     fn from_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -231,6 +240,131 @@ proptest! {
         convolution::<f32>(rows, columns, inputs, outputs, share, &numbers);
         convolution::<f64>(rows, columns, inputs, outputs, share, &numbers);
     }
+}
+
+/// What a gate makes of one input or two: value and pattern, and whether they lie beyond the range.
+type Sent<T> = ((T, u32), bool);
+
+fn few_spikes<T: Float>(neuron: FewSpikes<'_, T>, x: T) -> Sent<T> {
+    let mut v = x + neuron.initial;
+    let (mut value, mut pattern) = (T::from_f64(0.0), 0);
+    for (step, &threshold) in neuron.threshold.iter().enumerate() {
+        let negative = neuron.signed && step % 2 == 1;
+        if (if negative { -v } else { v }) > threshold {
+            v = if negative { v + neuron.reset[step] } else { v - neuron.reset[step] };
+            value = value + neuron.output[step];
+            pattern |= 1 << step;
+        }
+    }
+    ((value, pattern), x < neuron.range[0] || x > neuron.range[1])
+}
+
+fn circuit<T: Float>(circuit: Circuit<'_, T>, x: T, y: T) -> Sent<T> {
+    let (mut value, mut pattern, mut pair) = (T::from_f64(0.0), 0u32, 0);
+    for i in 0..circuit.input.len() {
+        let mut v = circuit.input[i] * x;
+        if let Some(&weight) = circuit.second.get(i) {
+            v = v + weight * y;
+        }
+        for j in 0..i {
+            if pattern >> j & 1 != 0 {
+                v = v - circuit.inhibition[pair + j];
+            }
+        }
+        pair += i;
+        if v > circuit.threshold[i] {
+            value = value + circuit.output[i];
+            pattern |= 1 << i;
+        }
+    }
+    let beyond = |x: T| x < circuit.range[0] || x > circuit.range[1];
+    ((value, pattern), beyond(x) || (!circuit.second.is_empty() && beyond(y)))
+}
+
+/// Holds what a kernel lists against what each gate sends: exactly that.
+fn check_patterns<T: Float>(
+    level: Level,
+    channels: usize,
+    sent: &[Sent<T>],
+    kernel: impl FnOnce(Patterns<'_, T>) -> u64,
+) {
+    let (mut keys, mut values, mut patterns, mut starts) = (vec![9; 3], vec![], vec![3; 400], vec![]);
+    let beyond =
+        kernel(Patterns { keys: &mut keys, values: &mut values, patterns: &mut patterns, starts: &mut starts });
+    let spiking = (0u32..).zip(sent).filter(|(_, ((_, pattern), _))| *pattern != 0);
+    let (listed, found): (Vec<u32>, Vec<(T, u32)>) = spiking.map(|(key, &(found, _))| (key, found)).unzip();
+    assert_eq!(keys, listed, "{level}");
+    assert_eq!(values.into_iter().zip(patterns).collect::<Vec<_>>(), found, "{level}");
+    let begins = (0..=sent.len() / channels)
+        .map(|pixel| listed.iter().filter(|&&key| (key as usize) < pixel * channels).count() as u32);
+    assert_eq!(starts, begins.collect::<Vec<_>>(), "{level}");
+    assert_eq!(beyond, sent.iter().filter(|(_, beyond)| *beyond).count() as u64, "{level}");
+}
+
+fn gates<T: Float>(pixels: usize, channels: usize, steps: usize, signed: bool, numbers: &[f64]) {
+    let mut at = 0;
+    let mut next = |count: usize| -> Vec<T> {
+        at += 7;
+        (at..at + count).map(|i| T::from_f64(numbers[i % numbers.len()] * (1.0 + (i % 13) as f64 / 5.0))).collect()
+    };
+    let (x, y) = (next(pixels * channels), next(pixels * channels));
+    let (threshold, reset, output, input, second) = (next(steps), next(steps), next(steps), next(steps), next(steps));
+    let inhibition = next(steps * (steps - 1) / 2);
+    // An input at the threshold does not spike.
+    let threshold: Vec<T> =
+        threshold.into_iter().zip(x.iter().cycle()).map(|(a, &b)| if signed { a } else { b }).collect();
+    let range = [-1.5, 2.0].map(T::from_f64);
+    let neuron = FewSpikes {
+        threshold: &threshold,
+        reset: &reset,
+        output: &output,
+        initial: T::from_f64(if signed { 0.3 } else { 0.0 }),
+        signed,
+        range,
+    };
+    let one =
+        Circuit { input: &input, second: &[], threshold: &threshold, inhibition: &inhibition, output: &output, range };
+    let two = Circuit { second: &second, ..one };
+    for level in Level::available() {
+        let sent: Vec<_> = x.iter().map(|&x| few_spikes(neuron, x)).collect();
+        check_patterns(level, channels, &sent, |list| T::few_spikes(level, neuron, &x, channels, list));
+        for circuits in [one, two] {
+            let sent: Vec<_> = x.iter().zip(&y).map(|(&x, &y)| circuit(circuits, x, y)).collect();
+            check_patterns(level, channels, &sent, |list| T::circuits(level, circuits, [&x, &y], channels, list));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn gates_equal_the_naive_twin(
+        pixels in 1usize..20,
+        channels in prop_oneof![1usize..9, Just(16), 17usize..70],
+        steps in 1usize..=MOST_STEPS,
+        signed in any::<bool>(),
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
+    ) {
+        gates::<f32>(pixels, channels, steps, signed, &numbers);
+        gates::<f64>(pixels, channels, steps, signed, &numbers);
+    }
+}
+
+#[test]
+#[should_panic(expected = "an inhibition of each pair")]
+fn missing_inhibitions_are_refused() {
+    let circuit = Circuit {
+        input: &[1.0; 2],
+        second: &[],
+        threshold: &[1.0; 2],
+        inhibition: &[],
+        output: &[1.0; 2],
+        range: [0.0, 1.0],
+    };
+    let (keys, patterns, starts) = (&mut vec![], &mut vec![], &mut vec![]);
+    let list = Patterns { keys, values: &mut vec![], patterns, starts };
+    f32::circuits(Level::best(), circuit, [&[1.0], &[]], 1, list);
 }
 
 #[test]

@@ -94,6 +94,13 @@ impl<T: Real> Workspace<T> {
                         }
                         (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
                             counts.updates += (shape.len() * few_spike.steps()) as u64;
+                            if let (None, Some(kernel)) = (disturbed, few_spike.kernel()) {
+                                let (channels, list) = (shape.channels, out.lists());
+                                counts.saturated +=
+                                    T::few_spikes(network.level(), kernel, &self.potentials, channels, list);
+                                counts.spikes += out.spikes();
+                                continue;
+                            }
                             out.compress_patterns(shape, &self.potentials, |key, v| {
                                 let (mut value, mut pattern) = (T::ZERO, 0);
                                 let beyond = few_spikes(few_spike, disturbed, key, v, |step, worth| {
@@ -106,6 +113,12 @@ impl<T: Real> Workspace<T> {
                         }
                         (Neuron::Amos(amos), Signal::Spikes(out)) => {
                             counts.updates += (shape.len() * amos.steps()) as u64;
+                            if let (None, Some(kernel)) = (disturbed, amos.kernel()) {
+                                let (inputs, list) = ([self.potentials.as_slice(), &[]], out.lists());
+                                counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
+                                counts.spikes += out.spikes();
+                                continue;
+                            }
                             out.compress_patterns(shape, &self.potentials, |key, v| {
                                 let (mut value, mut pattern) = (T::ZERO, 0);
                                 let beyond = circuit_spikes(amos, disturbed, key, [v, T::ZERO], |step, worth| {
@@ -184,6 +197,14 @@ impl<T: Real> Workspace<T> {
                 (Stage::Product { sources: [a, b], circuit: Some(circuit) }, Signal::Spikes(out)) => {
                     counts.updates += (shape.len() * circuit.steps()) as u64;
                     let (a, b) = (network.decoded(*a, &done[*a]), network.decoded(*b, &done[*b]));
+                    if let (None, Some(kernel)) = (disturbed, circuit.kernel()) {
+                        self.values.clear();
+                        self.values.extend(b.iter().cycle().take(a.len()));
+                        let (inputs, list) = ([a.as_slice(), &self.values], out.lists());
+                        counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
+                        counts.spikes += out.spikes();
+                        continue;
+                    }
                     out.begin(shape);
                     for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
                         let (mut value, mut pattern) = (T::ZERO, 0);

@@ -12,6 +12,7 @@
 //! project's formulation of the published idea.
 
 use crate::real::Real;
+use firstspike_simd::{Circuit, MOST_STEPS};
 
 /// A circuit of neurons that spike at most once.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,13 @@ impl<T: Real> Amos<T> {
     /// Neurons of the circuit, and steps that it takes.
     pub(crate) fn steps(&self) -> usize {
         self.input.len()
+    }
+
+    /// The circuit as kernels run it; none if it is too large for them.
+    pub(crate) fn kernel(&self) -> Option<Circuit<'_, T>> {
+        let Self { input, second, threshold, inhibition, output, range } = self;
+        let circuit = Circuit { input, second, threshold, inhibition, output, range: *range };
+        (self.steps() <= MOST_STEPS).then_some(circuit)
     }
 
     /// Evaluates the circuit with thresholds multiplied by `factor`: calls `spike` with the step and the worth of each

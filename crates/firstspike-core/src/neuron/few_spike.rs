@@ -12,6 +12,7 @@
 //! With `T(t) = h(t) = d(t) = alpha 2^-t` a neuron sends the binary digits of its rectified input.
 
 use crate::real::Real;
+use firstspike_simd::{FewSpikes, MOST_STEPS};
 
 /// A neuron that spikes at most once in each of K steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +45,13 @@ impl<T: Real> FewSpike<T> {
     /// Steps that a layer takes.
     pub(crate) fn steps(&self) -> usize {
         self.threshold.len()
+    }
+
+    /// The neuron as kernels run it; none if it has too many steps for them.
+    pub(crate) fn kernel(&self) -> Option<FewSpikes<'_, T>> {
+        let Self { threshold, reset, output, initial, signed, range } = self;
+        let neuron = FewSpikes { threshold, reset, output, initial: *initial, signed: *signed, range: *range };
+        (self.steps() <= MOST_STEPS).then_some(neuron)
     }
 
     /// Runs the K steps with thresholds multiplied by `factor`: calls `spike` with the step and the worth of each spike.

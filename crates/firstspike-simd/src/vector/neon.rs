@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 
 macro_rules! neon {
     ($name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $select:ident) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
@@ -74,6 +74,12 @@ macro_rules! neon {
             }
 
             #[inline(always)]
+            unsafe fn exceeds(self, other: Self) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $select($greater(self.0, other.0), $splat(1.0), $splat(0.0)) })
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
                 // SAFETY: the array holds a register's worth of floats.
@@ -103,9 +109,49 @@ macro_rules! neon {
                     }
                 }
             }
+
+            #[inline(always)]
+            unsafe fn compress_integers(self, mask: u32, found: *mut u32) {
+                let mut count = 0;
+                // SAFETY: `count <= i`, and the caller vouches for a register's worth of writable elements.
+                unsafe {
+                    let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
+                    $store(lanes.as_mut_ptr(), self.0);
+                    for (i, &lane) in lanes.iter().enumerate() {
+                        *found.add(count) = lane as u32;
+                        count += (mask >> i & 1) as usize;
+                    }
+                }
+            }
         }
     };
 }
 
-neon!(NeonF32, f32, float32x4_t, 4, "Four `f32`.", vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vfmaq_f32);
-neon!(NeonF64, f64, float64x2_t, 2, "Two `f64`.", vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, vfmaq_f64);
+neon!(
+    NeonF32,
+    f32,
+    float32x4_t,
+    4,
+    "Four `f32`.",
+    vdupq_n_f32,
+    vld1q_f32,
+    vst1q_f32,
+    vaddq_f32,
+    vfmaq_f32,
+    vcgtq_f32,
+    vbslq_f32
+);
+neon!(
+    NeonF64,
+    f64,
+    float64x2_t,
+    2,
+    "Two `f64`.",
+    vdupq_n_f64,
+    vld1q_f64,
+    vst1q_f64,
+    vaddq_f64,
+    vfmaq_f64,
+    vcgtq_f64,
+    vbslq_f64
+);

@@ -64,6 +64,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            unsafe fn exceeds(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { 1.0 } else { 0.0 }))
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 self.0.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane > 0.0) << i)
             }
@@ -84,6 +89,16 @@ macro_rules! plain {
                         *found.add(count) = lane;
                         count += (mask >> i & 1) as usize;
                     }
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn compress_integers(self, mask: u32, found: *mut u32) {
+                let mut count = 0;
+                for (i, &lane) in self.0.iter().enumerate() {
+                    // SAFETY: `count <= i`, and the caller vouches for a register's worth of writable elements.
+                    unsafe { *found.add(count) = lane as u32 };
+                    count += (mask >> i & 1) as usize;
                 }
             }
         }

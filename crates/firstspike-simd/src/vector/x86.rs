@@ -54,7 +54,9 @@ macro_rules! vector {
         $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident,
         |$n:ident| $mask:expr, |$from:ident, $m:ident| $load_masked:expr, |$to:ident, $s:ident, $v:ident| $store_masked:expr,
         $registers:literal, $compare:ident,
-        |$c:ident, $selected:ident, $first:ident, $keys:ident, $found:ident| $compress:expr
+        |$c:ident, $selected:ident, $first:ident, $keys:ident, $found:ident| $compress:expr,
+        |$i:ident, $among:ident, $integers:ident| $compress_integers:expr,
+        |$left:ident, $right:ident| $exceeds:expr
     ) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
@@ -121,6 +123,13 @@ macro_rules! vector {
             }
 
             #[inline(always)]
+            unsafe fn exceeds(self, other: Self) -> Self {
+                let ($left, $right) = (self.0, other.0);
+                // SAFETY: the caller vouches for the instruction set.
+                Self(unsafe { $exceeds })
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 // SAFETY: the caller vouches for the instruction set.
                 unsafe { $compare::<_CMP_GT_OQ>(self.0) }
@@ -137,6 +146,13 @@ macro_rules! vector {
                 let $c = self.0;
                 // SAFETY: the caller vouches for the instruction set and for a register's worth of writable elements.
                 unsafe { $compress }
+            }
+
+            #[inline(always)]
+            unsafe fn compress_integers(self, $among: u32, $integers: *mut u32) {
+                let $i = self.0;
+                // SAFETY: the caller vouches for the instruction set and for a register's worth of writable elements.
+                unsafe { $compress_integers }
             }
         }
     };
@@ -163,7 +179,12 @@ vector!(
         let order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(ORDERS[mask as usize & 255] as i64));
         _mm256_storeu_ps(found, _mm256_permutevar8x32_ps(x, order));
         _mm256_storeu_si256(keys.cast(), _mm256_add_epi32(_mm256_set1_epi32(first as i32), order));
-    }
+    },
+    |x, mask, found| {
+        let order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(ORDERS[mask as usize & 255] as i64));
+        _mm256_storeu_si256(found.cast(), _mm256_permutevar8x32_epi32(_mm256_cvttps_epi32(x), order));
+    },
+    |a, b| _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), _mm256_set1_ps(1.0))
 );
 
 vector!(
@@ -190,7 +211,13 @@ vector!(
         let pairs = _mm256_or_si256(twice, _mm256_slli_epi64::<32>(_mm256_or_si256(twice, _mm256_set1_epi64x(1))));
         _mm256_storeu_pd(found, _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(x), pairs)));
         _mm_storeu_si128(keys.cast(), _mm_add_epi32(_mm_set1_epi32(first as i32), order));
-    }
+    },
+    |x, mask, found| {
+        let order = _mm256_cvtepu8_epi32(_mm_cvtsi32_si128(ORDERS[mask as usize & 15] as i32));
+        let integers = _mm256_castsi128_si256(_mm256_cvttpd_epi32(x));
+        _mm_storeu_si128(found.cast(), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(integers, order)));
+    },
+    |a, b| _mm256_and_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(a, b), _mm256_set1_pd(1.0))
 );
 
 vector!(
@@ -217,7 +244,11 @@ vector!(
         let neurons = _mm512_add_epi32(_mm512_set1_epi32(first as i32), index);
         _mm512_storeu_ps(found, _mm512_maskz_compress_ps(mask, x));
         _mm512_storeu_si512(keys.cast(), _mm512_maskz_compress_epi32(mask, neurons));
-    }
+    },
+    |x, mask, found| {
+        _mm512_storeu_si512(found.cast(), _mm512_maskz_compress_epi32(mask as u16, _mm512_cvttps_epi32(x)));
+    },
+    |a, b| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), _mm512_set1_ps(1.0))
 );
 
 vector!(
@@ -243,5 +274,11 @@ vector!(
         let neurons = _mm512_add_epi64(_mm512_set1_epi64(i64::from(first)), index);
         _mm512_storeu_pd(found, _mm512_maskz_compress_pd(mask, x));
         _mm256_storeu_si256(keys.cast(), _mm512_cvtepi64_epi32(_mm512_maskz_compress_epi64(mask, neurons)));
-    }
+    },
+    |x, mask, found| {
+        let integers = _mm512_castsi256_si512(_mm512_cvttpd_epi32(x));
+        let compressed = _mm512_maskz_compress_epi32(mask as u16, integers);
+        _mm256_storeu_si256(found.cast(), _mm512_castsi512_si256(compressed));
+    },
+    |a, b| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b), _mm512_set1_pd(1.0))
 );
