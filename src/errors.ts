@@ -53,7 +53,7 @@ export class FirstspikeError extends Error {
 
   constructor(code: ErrorCode, problems: Problem | readonly Problem[], options?: ErrorOptions) {
     const list = Array.isArray(problems) ? (problems as readonly Problem[]) : [problems as Problem];
-    super(describe(list), options);
+    super(list.map(inWords).join('\n'), options);
     this.name = new.target.name;
     this.code = code;
     this.problems = list;
@@ -84,12 +84,9 @@ export class ConvertError extends FirstspikeError {}
 /** A data set or a tensor cannot be used. */
 export class DataError extends FirstspikeError {}
 
-function describe(problems: readonly Problem[]): string {
-  return problems
-    .map((p) => {
-      const place = p.node ?? p.layer ?? p.file;
-      const what = p.op && p.op !== place ? `${place ?? ''} (${p.op})`.trim() : place;
-      return `${what ? `${what}: ` : ''}${p.message} ${p.remedy}`;
-    })
-    .join('\n');
+/** A problem in a line: where, what, and what would help. */
+export function inWords({ node, layer, file, op, message, remedy }: Problem): string {
+  const place = node ?? layer ?? file;
+  const what = op && op !== place ? `${place ?? ''} (${op})`.trim() : place;
+  return `${what ? `${what}: ` : ''}${message} ${remedy}`;
 }

@@ -93,7 +93,14 @@ describe.concurrent('run', () => {
     const expected = await twin.run(await readNpy(batch));
     const { seconds, ...result } = await succeed('run', model, '--input', batch);
     const logits = [0, 1, 2].map((i) => [...expected.logits.data.slice(i * 4, i * 4 + 4)]);
-    expect(result).toEqual({ code: 'ann', images: 3, shape: [3, 4], labels: [...expected.labels], logits });
+    expect(result).toEqual({
+      warnings: [],
+      code: 'ann',
+      images: 3,
+      shape: [3, 4],
+      labels: [...expected.labels],
+      logits,
+    });
     expect(seconds).toBeGreaterThan(0);
   });
 

@@ -211,6 +211,10 @@ describe.concurrent('wrong usage', () => {
     ['zeta without a window', ['--code', 'ttfs', '--zeta=-2'], /zeta -2/],
     ['a percentile beyond 100', ['--code', 'ttfs', '--percentile', '101'], /101/],
     ['a percentile of no layer', ['--code', 'ttfs', '--percentile', 'nowhere=99'], /nowhere/],
+    ['a percentile of 0', ['--code', 'quartz', '--percentile', '0'], /percentile 0 of all layers/],
+    ['a percentile of 0 in a layer', ['--code', 'if', '--percentile', 'r-node=0'], /r-node: percentile 0 /],
+    ['no steps', ['--code', 'fs', '--steps', '0'], /0 steps .* from 1 to 24/],
+    ['a single step', ['--code', 'quartz', '--steps', '1'], /1 steps .* from 2 to/],
     ['no calibration', ['--code', 'ttfs'], /calibrat/],
   ])('%s', async (_, options, message) => {
     const calibration = options.length === 2 && options[1] === 'ttfs' ? [] : ['--calibrate', data];

@@ -67,8 +67,15 @@ describe.concurrent('gates of conversions', () => {
   });
 
   test('are warned of where they clip, and refused where there are none', async () => {
-    const { stderr } = await firstspike(...convert, '--code', 'fs', '--percentile', '70');
-    expect(stderr).toMatch(/c-node: the range clips \d+\.\d % of what calibration has seen/);
+    const clipped = /c-node: the range clips \d+\.\d % of what calibration has seen\. Choose a percentile/;
+    const { stdout, stderr } = await firstspike(...convert, '--code', 'fs', '--percentile', '70', '--json');
+    expect(stderr).toMatch(clipped);
+    expect(JSON.parse(stdout).warnings).toMatchObject([
+      { layer: 'c-node', remedy: expect.stringMatching(/percentile/) },
+    ]);
+    const compared = await firstspike('compare', ...convert.slice(1), '--codes', 'fs:percentile=70');
+    expect(compared.stdout).toMatch(clipped);
+    expect(compared.stderr).not.toMatch(/Warning/);
     const { problems } = await fail(2, ...convert, '--code', 'amos', '--gates', 'published');
     expect(problems).toMatchObject([{ layer: 'c-node', remedy: expect.stringMatching(/fitted or shipped/) }]);
     expect((await fail(2, ...convert, '--code', 'fs', '--product', 'exact')).message).toMatch(/no product/);

@@ -40,7 +40,7 @@ describe.concurrent('sweep', () => {
     for (const { code, images: count, points } of sweeps) {
       expect([code, count, points[0].agreement.mean]).toEqual(['ttfs', 20, 1]);
     }
-    expect(await succeed(...args, '--threads', '1')).toEqual({ sweeps, calibration });
+    expect(await succeed(...args, '--threads', '1')).toEqual({ warnings: [], sweeps, calibration });
   });
 
   test('varies an option of the code, from which the others keep what was given', async () => {

@@ -110,7 +110,7 @@ test('gates of all functions come with the package, as good as they say', () => 
   }
 });
 
-test.each<ConvertOptions>([
+test.each<Exclude<ConvertOptions, { code: 'ann' }>>([
   { code: 'fs' },
   { code: 'fs', input: 'spikes', steps: 14 },
   { code: 'amos', product: 'exact' },
@@ -185,15 +185,38 @@ test('a range that clips more than a tenth is warned of, with the share and the 
   expect(remedy).toMatch(/percentile/);
 });
 
-test.each(['quartz', 'if', 'fs'] as const)('in %s too', async (code) => {
+test.each<Exclude<ConvertOptions, { code: 'ann' }>>([
+  { code: 'fs' },
+  { code: 'amos' },
+  { code: 'quartz' },
+  { code: 'if' },
+  { code: 'lif' },
+  { code: 'ttfs', zeta: 0, saturate: true },
+  { code: 'ttfs-alpha', zeta: 0 },
+])('in $code too', async (options) => {
   const graph = functionGraph('relu', 4);
   const batch = { data: uniform(400, 3), shape: [100, 4] };
   const calibration = await calibrate(graph, [batch]);
   const onWarning = vi.fn();
-  await convert(graph, { code, calibration, percentile: 99, onWarning });
+  await convert(graph, { ...options, calibration, percentile: 99, onWarning });
   expect(onWarning).not.toHaveBeenCalled();
-  await convert(graph, { code, calibration, percentile: 75, onWarning });
-  expect(onWarning.mock.calls[0][0].message).toMatch(/clips 2\d\.\d %/);
+  await convert(graph, { ...options, calibration, percentile: 75, onWarning });
+  const [{ layer, message, remedy }] = onWarning.mock.calls[0];
+  expect(layer).toMatch(/^Activation/);
+  expect(message).toMatch(/clips 2\d\.\d %/);
+  expect(remedy).toMatch(/percentile/);
+});
+
+test('a layer that is mostly silent is not said to be clipped where it is not', async () => {
+  const graph = functionGraph('relu', 4);
+  const batch = { data: uniform(400, 3), shape: [100, 4] };
+  const calibration = await calibrate(graph, [batch]);
+  const onWarning = vi.fn();
+  // The percentile is that of zeros; the range is 1 then, which is beyond all activations.
+  const { max, name } = [...calibration.layers.values()].filter((layer) => layer.name.startsWith('Activation'))[0];
+  expect(max).toBeLessThan(1);
+  await convert(graph, { code: 'fs', calibration, layerPercentiles: { [name]: 1 }, onWarning });
+  expect(onWarning).not.toHaveBeenCalled();
 });
 
 test.each<[string, object, RegExp]>([

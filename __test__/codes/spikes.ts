@@ -1,7 +1,8 @@
 /** Comparison of runs, spike by spike and number by number. */
 
 import { expect } from 'vitest';
-import type { LayerSpikes, RunResult, SpikingNetwork } from '../../src/simulate/spiking-network.js';
+import type { LayerSpikes, RunResult } from '../../src/simulate/run.js';
+import type { SpikingNetwork } from '../../src/simulate/spiking-network.js';
 
 /** Largest |a - b|. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Calibration } from '../../src/codes/calibration.js';
 import { type CodeName, codes } from '../../src/codes/index.js';
 import { calibrate } from '../../src/convert/calibrate.js';
@@ -78,6 +78,24 @@ describe('compare', () => {
     expect(amos.neuronsPerGate).toBe(5);
     expect(amos.spikesPerGate).toBeCloseTo(fs.spikesPerGate, 12);
     expect(amos.spikesPerNeuron).toBeCloseTo(fs.spikesPerNeuron / 5, 12);
+  });
+
+  test('tells steps of gates, where functions have their own', async () => {
+    const batch = { data: Float64Array.from({ length: 80 }, (_, i) => Math.sin(i)), shape: [20, 4] };
+    const known = await calibrate(sigmoidGraph(), [batch]);
+    const onFit = vi.fn();
+    const { codes: reports } = await compare(sigmoidGraph(), () => [batch], {
+      ...{ ...quick, calibration: known, onFit },
+      codes: [
+        { code: 'fs', restarts: 1 },
+        { code: 'amos', restarts: 1 },
+        { code: 'fs', restarts: 1, steps: 5, percentile: 70 },
+        { code: 'ann' },
+      ],
+    });
+    expect(reports.map(({ gateSteps }) => gateSteps)).toEqual([[12], [8], [5], undefined]);
+    expect(onFit.mock.calls.at(-1)).toMatchObject([{ steps: 5 }, 1]);
+    expect(reports.map(({ warnings }) => warnings.length)).toEqual([0, 0, 1, 0]);
   });
 
   test('lists codes that cannot express the network', async () => {

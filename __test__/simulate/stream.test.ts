@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import type { RunResult, SpikingNetwork } from '../../src/simulate/spiking-network.js';
+import type { RunResult } from '../../src/simulate/run.js';
+import type { SpikingNetwork } from '../../src/simulate/spiking-network.js';
 import type { StreamOptions, StreamResult } from '../../src/simulate/stream.js';
 import type { TensorLike } from '../../src/tensor.js';
 import { SHAPE, slowNetwork, smallImages, smallNetwork } from './support.js';

@@ -57,17 +57,19 @@ export function compareCommand(context: Context): Command {
       const channelPercentiles = wanted?.some(byChannel);
       const { calibration, note } = await calibrateFor(graph, { ...options, channelPercentiles }, fallback, context);
       const images = () => dataset.batches({ size: Math.max(batch, 64), skip, limit, signal });
-      let shown: { readonly settings: CodeSettings; readonly progress: Progress } | undefined;
+      let shown: { readonly what: string; readonly settings: CodeSettings; readonly progress: Progress } | undefined;
+      const show = (what: string, settings: CodeSettings, done: number, all: number) => {
+        if (shown?.settings !== settings || shown.what !== what) {
+          shown?.progress.stop();
+          shown = { what, settings, progress: createProgress(what, all) };
+        }
+        shown.progress.update(done);
+      };
       try {
         const comparison = await compare(graph, images, {
           ...{ engine, precision, threads, batch, signal, codes: wanted, calibration },
-          onProgress(settings, done) {
-            if (shown?.settings !== settings) {
-              shown?.progress.stop();
-              shown = { settings, progress: createProgress(settings.code, chosenImages(dataset, options)) };
-            }
-            shown.progress.update(done);
-          },
+          onFit: (settings, share) => show(`fitting ${settings.code}`, settings, Math.round(100 * share), 100),
+          onProgress: (settings, done) => show(settings.code, settings, done, chosenImages(dataset, options)),
         });
         shown?.progress.stop();
         print(
@@ -134,8 +136,12 @@ export function formatComparison({ codes: reports, refused }: Comparison, calibr
     formatTable(['code', ...columns], rows),
     '',
     ...notes(reports),
+    ...reports.flatMap((report) => reasons(report.warnings).map((reason) => `${title(report)}: ${reason}`)),
     ...(refused.length > 0 ? [''] : []),
-    ...refused.flatMap(({ code, problems }) => [`${code} cannot express the network:`, ...reasons(problems)]),
+    ...refused.flatMap(({ code, problems }) => [
+      `${code} cannot express the network:`,
+      ...reasons(problems).map((reason) => `  ${reason}`),
+    ]),
   ].join('\n');
 }
 
@@ -148,17 +154,17 @@ function reasons(problems: readonly Problem[]): string[] {
   }
   return [...layers].map(([reason, [first, ...others]]) => {
     const more = others.length > 0 ? ` and ${others.length} more` : '';
-    return `  ${first}${more}: ${reason}`;
+    return `${first}${more}: ${reason}`;
   });
 }
 
 /** Name of a code with its number of steps, where it has one, and the settings that differ from the defaults. */
-function title({ code, options }: CodeReport): string {
-  const defaults = settable(codes[code as CodeName].defaults as object);
-  const settings = Object.entries(settable(options)).filter(
-    ([key, value]) => key === 'steps' || value !== defaults[key],
-  );
-  return [code, ...settings.map(([key, value]) => `${key}=${value}`)].join(' ');
+function title({ code, options, gateSteps }: CodeReport): string {
+  const { steps: usual, ...defaults } = settable(codes[code as CodeName].defaults as object);
+  const { steps = usual, ...settings } = settable(options);
+  const own = Object.entries(settings).filter(([key, value]) => value !== defaults[key]);
+  const all = [...(steps === undefined ? [] : [['steps', gateSteps?.join('/') ?? steps]]), ...own];
+  return [code, ...all.map(([key, value]) => `${key}=${value}`)].join(' ');
 }
 
 function notes(reports: readonly CodeReport[]): string[] {

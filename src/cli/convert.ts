@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { formatCount } from '../report/format.js';
 import { formatTable } from '../report/table.js';
-import type { Layer } from '../simulate/spiking-network.js';
+import type { Layer } from '../simulate/run.js';
 import type { Context } from './context.js';
 import { addCodingOptions, type CodingOptions, codedNetwork, codeOption, DATA_HELP, loadFile } from './options.js';
 
@@ -23,11 +23,11 @@ export function convertCommand(context: Context): Command {
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: ConvertCommandOptions) => {
       const loaded = await loadFile(path);
-      const { network, calibration } = await codedNetwork(loaded, options, undefined, context);
+      const { network, calibration, warnings } = await codedNetwork(loaded, options, undefined, context);
       await network.save(options.output);
       const { code, layers } = network;
       if (options.json) {
-        print(JSON.stringify({ file: options.output, code, calibration, layers }, null, 2));
+        print(JSON.stringify({ file: options.output, code, calibration, warnings, layers }, null, 2));
         return;
       }
       print(formatLayers(layers));

@@ -48,7 +48,7 @@ export function evalCommand(context: Context): Command {
       const dataset = await openData(options.data, inputShape(loaded.graph), options);
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'ttfs' };
       const fallback = { what: options.data, dataset, skip, limit };
-      const { network, calibration } = await codedNetwork(loaded, chosen, fallback, context);
+      const { network, calibration, warnings } = await codedNetwork(loaded, chosen, fallback, context);
       const progress = createProgress('evaluating', chosenImages(dataset, options));
       try {
         const batches = dataset.batches({ size: Math.max(options.batch, 64), skip, limit, signal });
@@ -57,7 +57,9 @@ export function evalCommand(context: Context): Command {
         const report = await evaluate(network, batches, { engine, precision, threads, batch, signal, onProgress });
         progress.stop();
         print(
-          options.json ? JSON.stringify({ ...report, calibration }, null, 2) : formatEvaluation(report, calibration),
+          options.json
+            ? JSON.stringify({ ...report, calibration, warnings }, null, 2)
+            : formatEvaluation(report, calibration),
         );
       } finally {
         progress.stop();

@@ -7,11 +7,12 @@ import { type CodeName, codeNamed, codes } from '../codes/index.js';
 import { calibrate } from '../convert/calibrate.js';
 import { type ConversionRun, type ConvertOptions, convert } from '../convert/convert.js';
 import { type Dataset, openDataset } from '../data/dataset.js';
-import { FirstspikeError, type Problem } from '../errors.js';
+import { FirstspikeError, inWords, type Problem } from '../errors.js';
 import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
 import { readOnnx } from '../import/index.js';
 import { createProgress } from '../report/progress.js';
-import { type Engine, loadNetwork, type Precision, SpikingNetwork } from '../simulate/spiking-network.js';
+import type { Engine, Precision } from '../simulate/run.js';
+import { loadNetwork, SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Context } from './context.js';
 import { byChannel, parseSettings } from './settings.js';
 
@@ -102,7 +103,7 @@ export function addCalibrationOptions(command: Command): Command {
 /** Adds the options by which a code is chosen and calibrated. */
 export function addCodingOptions(command: Command, code: Option): Command {
   return addCalibrationOptions(command.addOption(code))
-    .option('--steps <N>', 'time steps of codes that have them', wholeNumber(1))
+    .option('--steps <N>', 'time steps of codes that have them', wholeNumber(0))
     .option('--zeta <X>', 'ttfs, ttfs-alpha: windows are 1 + X times the largest activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
     .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
@@ -191,6 +192,8 @@ export interface Coded {
   readonly network: SpikingNetwork;
   /** What it was calibrated on, if it was. */
   readonly calibration?: CalibrationNote;
+  /** What was found of its conversions that is allowed, but hardly meant. */
+  readonly warnings: readonly Problem[];
   /** The same with other options of its code; absent if it was saved. */
   readonly vary?: (options: object) => Promise<SpikingNetwork>;
 }
@@ -202,20 +205,24 @@ export async function codedNetwork(
   fallback: (CalibrationData & { readonly what: string }) | undefined,
   context: Context,
 ): Promise<Coded> {
-  if (network && (options.code === undefined || options.code === network.code.name)) return { network };
+  if (network && (options.code === undefined || options.code === network.code.name)) return { network, warnings: [] };
   const code = options.code ?? 'ann';
-  if (code === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}) };
+  if (code === 'ann') return { network: new SpikingNetwork(graph, 'ann', {}), warnings: [] };
   const own = codeOptions(code, options);
   const { calibration, note } = codeNamed(code).needsCalibration
     ? await calibrateFor(graph, { ...options, channelPercentiles: byChannel(own) }, fallback, context)
     : {};
+  const warnings: Problem[] = [];
   const vary = async (others: object) => {
     const progress = createProgress('fitting', 100);
     const run: ConversionRun = {
       threads: options.threads,
       signal: context.signal,
       onProgress: (share) => progress.update(Math.round(100 * share)),
-      onWarning: ({ layer, message, remedy }) => context.remark(`${layer ? `${layer}: ` : ''}${message} ${remedy}`),
+      onWarning(problem) {
+        warnings.push(problem);
+        context.remark(inWords(problem));
+      },
     };
     try {
       return await convert(graph, { ...own, ...others, ...run, code, calibration } as ConvertOptions);
@@ -223,7 +230,7 @@ export async function codedNetwork(
       progress.stop();
     }
   };
-  return { network: await vary({}), calibration: note, vary };
+  return { network: await vary({}), calibration: note, warnings, vary };
 }
 
 /** Statistics of the images that --calibrate names, or else of those of a fallback; nothing if there is none. */

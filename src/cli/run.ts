@@ -44,7 +44,12 @@ export function runCommand(context: Context): Command {
         return { what: 'the input', dataset: await openDataset(spec, { preprocess: 'raw', shape }), skip: 0 };
       };
       const needsData = options.code !== undefined && options.code !== 'ann' && !options.calibrate;
-      const { network } = await codedNetwork(loaded, options, needsData ? await fallback() : undefined, context);
+      const { network, warnings } = await codedNetwork(
+        loaded,
+        options,
+        needsData ? await fallback() : undefined,
+        context,
+      );
       const { engine, precision, threads } = options;
       const { logits, labels, seconds } = await network.run(input, { engine, precision, threads, signal });
       if (options.output) await writeNpy(options.output, { data: logits.data, shape: logits.shape });
@@ -53,7 +58,7 @@ export function runCommand(context: Context): Command {
       if (options.json) {
         const result = { code: network.code.name, images: labels.length, shape: logits.shape, labels: [...labels] };
         const where = options.output ? { output: options.output } : { logits: rows };
-        print(JSON.stringify({ ...result, ...where, seconds }, null, 2));
+        print(JSON.stringify({ ...result, ...where, warnings, seconds }, null, 2));
         return;
       }
       const best = [...labels].map((label, i) => [i, label, rows[i][label].toPrecision(6)]);

@@ -102,8 +102,8 @@ export function sweepCommand(context: Context): Command {
         }
       }
       if (options.output) await writeFile(options.output, drawSweeps(sweeps));
-      const { calibration } = coded;
-      if (options.json) print(JSON.stringify({ sweeps, calibration, output: options.output }, null, 2));
+      const { calibration, warnings } = coded;
+      if (options.json) print(JSON.stringify({ sweeps, calibration, warnings, output: options.output }, null, 2));
       else print(formatSweeps(sweeps, calibration) + (options.output ? `\n\ndrawn in ${options.output}` : ''));
     });
 }

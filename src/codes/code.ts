@@ -5,7 +5,6 @@ import type { Bias } from '../graph/graph.js';
 import type { BindingEncoder, BindingNeuron } from '../kernel.js';
 import type { Calibration } from './calibration.js';
 import type { FitRequest, FitResult } from './fitting.js';
-import type { Warner } from './ranges.js';
 import type { Extent, Projection, Topology } from './topology.js';
 
 /** What a population's neurons are there for. */
@@ -57,7 +56,7 @@ export interface CodedTopology {
 }
 
 /** What the choice of parameters may ask of the rest of the program. */
-export interface Tools extends Warner {
+export interface Tools {
   /**
    * Sums of the weighted values that each neuron receives over synapses, in double precision.
    *
@@ -68,6 +67,8 @@ export interface Tools extends Warner {
   respond(projection: Projection, values: Float64Array, source: Extent, target: Extent): Promise<Float64Array>;
   /** Parameters of gates, one for each request; those that were found before are not sought again. */
   fit(requests: readonly FitRequest[]): Promise<readonly FitResult[]>;
+  /** Tells the user of something that is allowed, but hardly meant. */
+  warn(problem: Problem): void;
 }
 
 /** A code: how values become spikes. Its parameters are plain data, so that a network can be saved and loaded. */

@@ -9,16 +9,9 @@ import type { Calibration, Distribution } from './calibration.js';
 import type { Tools } from './code.js';
 import { type FitResult, fitProblems, type Histogram, requestFit } from './fitting.js';
 import { type FunctionName, functionNamed, functions } from './functions.js';
-import {
-  choiceProblems,
-  percentileProblems,
-  type RangeOptions,
-  rangeOf,
-  statisticsOf,
-  warnOfClipping,
-  warnOfPercentile,
-} from './ranges.js';
+import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, statisticsOf } from './ranges.js';
 import { type Population, readout, type Topology } from './topology.js';
+import { warnOfClipping, warnOfLargest } from './warnings.js';
 
 /** Options of codes whose neurons stand for activation functions by gates. */
 export interface GateOptions extends RangeOptions {
@@ -149,8 +142,9 @@ function reluGate<Gate extends Ranged>(
 ): Gate {
   const { steps = RELU_STEPS, rounding = 'nearest' } = options;
   const [, largest] = rangeOf(calibration, name, options);
-  warnOfPercentile(name, calibration, options, tools);
-  return maker.digits(digits(steps, largest > 0 ? largest : 1), largest, rounding);
+  const reach = largest > 0 ? largest : 1;
+  warnOfLargest(name, calibration, reach, tools);
+  return maker.digits(digits(steps, reach), reach, rounding);
 }
 
 async function gateOf<Gate extends Ranged>(
@@ -168,7 +162,7 @@ async function gateOf<Gate extends Ranged>(
   }
   if (gates !== 'fitted') {
     const gate = gates === 'shipped' ? maker.shipped[activation].gate : maker.published[activation];
-    warnOfClipping(name, inputs, gate.range, tools);
+    warnOfClipping(name, inputs, gate.range, tools, 'Take gates fitted to the layer: --gates fitted.');
     return gate;
   }
   const { of, steps: usual } = functions[activation as FunctionName];

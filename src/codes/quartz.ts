@@ -16,15 +16,7 @@ import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
 import { foldSource, relay, relayBehind, relayInput, scaleTargets, uniformMap, withSources } from './edit.js';
-import {
-  choiceProblems,
-  percentileProblems,
-  type RangeOptions,
-  rangeOf,
-  refuse,
-  stepProblems,
-  warnOfPercentile,
-} from './ranges.js';
+import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import {
   neurons,
   type Pooling,
@@ -34,6 +26,7 @@ import {
   sources,
   type Topology,
 } from './topology.js';
+import { warnOfLargest } from './warnings.js';
 
 /** Options of the code `quartz`. */
 export interface QuartzOptions extends RangeOptions {
@@ -192,8 +185,8 @@ function parametrise(
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;
   const scales = integrating.map((name): [string, number] => {
     if (!normalise) return [name, 1];
-    const [, largest] = rangeOf(calibration, name, range);
-    warnOfPercentile(name, calibration, range, tools);
+    const [low, largest] = rangeOf(calibration, name, range);
+    warnOfLargest(name, calibration, magnitude([low, largest]), tools);
     return [name, largest > 0 ? largest : 1];
   });
   // The input's own extremes are its range: nothing of it is clipped.

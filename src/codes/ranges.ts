@@ -1,7 +1,7 @@
 /** Ranges of activations, as several codes choose them from a calibration. */
 
 import { ConvertError, type Problem } from '../errors.js';
-import { type Calibration, type Distribution, type LayerStatistics, shareBeyond } from './calibration.js';
+import type { Calibration, LayerStatistics } from './calibration.js';
 
 /** Options of codes that choose a range for each layer. */
 export interface RangeOptions {
@@ -37,42 +37,6 @@ export function rangeOf(
   return percent === 100 ? [layer.min, layer.max] : [layer.percentile(100 - percent), layer.percentile(percent)];
 }
 
-/** Share of what calibration has seen that a range may leave out without a word. */
-const CLIPPED = 0.1;
-
-/** Warns if a range leaves out many of the values of a layer. */
-export function warnOfClipping(
-  layer: string,
-  values: Distribution,
-  range: readonly [number, number],
-  { warn }: Warner,
-): void {
-  const share = shareBeyond(values, range);
-  if (share <= CLIPPED) return;
-  const message = `the range clips ${(100 * share).toFixed(1)} % of what calibration has seen.`;
-  warn({ layer, message, remedy: 'Choose a percentile nearer to 100, or gates fitted to the layer.' });
-}
-
-/** Who tells the user of something that is allowed, but hardly meant. */
-export interface Warner {
-  warn(problem: Problem): void;
-}
-
-/** Warns if many activations of a layer are beyond the one that counts as the largest. */
-export function warnOfPercentile(
-  layer: string,
-  calibration: Calibration | undefined,
-  options: RangeOptions,
-  tools: Warner,
-): void {
-  const percent = options.layerPercentiles?.[layer] ?? options.percentile ?? 100;
-  // By its meaning it leaves out no more, at both ends together.
-  if (2 * (100 - percent) <= 100 * CLIPPED) return;
-  const [low, high] = rangeOf(calibration, layer, options);
-  const largest = Math.max(high, -low);
-  warnOfClipping(layer, statisticsOf(calibration, layer), [-largest, largest], tools);
-}
-
 /**
  * Throws all problems there are.
  *
@@ -95,7 +59,7 @@ export function percentileProblems(
   return all.flatMap(([layer, percent]): Problem[] => {
     const problems: Problem[] = [];
     if (!(percent > 0 && percent <= 100)) {
-      const message = `percentile ${percent} is not above 0 and at most 100.`;
+      const message = `percentile ${percent}${layer === undefined ? ' of all layers' : ''} is not above 0 and at most 100.`;
       problems.push({ layer, message, remedy: 'Choose one near 100, such as 99.9.' });
     }
     if (layer !== undefined && !layers.includes(layer)) {

@@ -34,10 +34,10 @@ import {
   refuse,
   statisticsOf,
   stepProblems,
-  warnOfPercentile,
 } from './ranges.js';
 import { lifCurve } from './response.js';
 import { neurons, type Population, readout, sources, type Topology } from './topology.js';
+import { warnOfLargest } from './warnings.js';
 
 /** What the codes `if` and `lif` have in common. */
 export interface RateOptions extends RangeOptions {
@@ -182,8 +182,8 @@ function largest(
   { name, extent }: Population,
   calibration: Calibration | undefined,
   { balance, ...range }: RateOptions,
+  layer: number,
 ): readonly number[] {
-  const layer = magnitude(rangeOf(calibration, name, range)) || 1;
   if (balance !== 'channel') return [layer];
   const { percentile = 100, layerPercentiles = {} } = range;
   const percent = layerPercentiles[name] ?? percentile;
@@ -209,11 +209,10 @@ function ranges(
     firing(expand(topology)).map((population) => {
       // The relay of the image is no layer of the original network, and hands on all of the image.
       const relayed = !layers.has(population.name);
-      if (!relayed) warnOfPercentile(population.name, calibration, options, tools);
-      const range = relayed
-        ? [magnitude(rangeOf(calibration, image.name, {})) || 1]
-        : largest(population, calibration, options);
-      return [population.name, range];
+      if (relayed) return [population.name, [magnitude(rangeOf(calibration, image.name, {})) || 1]];
+      const reach = magnitude(rangeOf(calibration, population.name, options)) || 1;
+      warnOfLargest(population.name, calibration, reach, tools);
+      return [population.name, largest(population, calibration, options, reach)];
     }),
   );
 }

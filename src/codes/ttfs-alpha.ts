@@ -22,7 +22,8 @@ import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code
 import { relayBehind, relayInput } from './edit.js';
 import { type RangeOptions, rangeOf, refuse, statisticsOf } from './ranges.js';
 import { type Extent, neurons, type Population, readout, sources, type Topology } from './topology.js';
-import { outOfDomain, ttfs } from './ttfs.js';
+import { outOfDomain, ttfs, WIDER } from './ttfs.js';
+import { warnOfClipping } from './warnings.js';
 
 /** Options of the code `ttfs-alpha`. */
 export interface TtfsAlphaOptions extends RangeOptions {
@@ -86,7 +87,7 @@ async function parametrise(
   original: Topology,
   calibration: Calibration | undefined,
   options: TtfsAlphaOptions,
-  { respond }: Tools,
+  tools: Tools,
 ): Promise<TtfsAlphaParameters> {
   const { zeta = 0.5, inputRange, ...range } = options;
   refuse(ttfsAlpha.unsupported(original), outOfDomain(original, options));
@@ -106,7 +107,7 @@ async function parametrise(
       const [p, q] = inputRange ?? rangeOf(calibration, topology.populations[0].name, {});
       layers[name] = inputLayer(p, q > p ? q : p + 1, extent);
     } else {
-      const slope = channelSlopes(await rowSums(population, topology, slopes, respond), extent);
+      const slope = channelSlopes(await rowSums(population, topology, slopes, tools.respond), extent);
       const from = measured.has(name) ? name : topology.populations[sources(stage)[0]].name;
       const [low, high] = rangeOf(calibration, from, range);
       const largest = statisticsOf(calibration, from).channels.map(({ max }) => Math.max(0, Math.min(max, high)));
@@ -117,6 +118,8 @@ async function parametrise(
       // A layer that never was active still needs a window.
       const window = leads.reduce((a, b) => Math.max(a, b)) || 1;
       layers[name] = { window, slope, origin };
+      const reach = (1 + zeta) * Math.max(high, 0) + margin || window;
+      if (from === name) warnOfClipping(name, statisticsOf(calibration, name), [origin, reach], tools, WIDER);
     }
     slopes[index] = spread(layers[name].slope, extent);
   }

@@ -16,11 +16,12 @@ import type { Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
-import type { Code, CodedPopulation, Window } from './code.js';
+import type { Code, CodedPopulation, Tools, Window } from './code.js';
 import { foldSource, relayInput, uniformMap } from './edit.js';
 import { sumOfBiases } from './lower.js';
 import { percentileProblems, type RangeOptions, rangeOf, refuse } from './ranges.js';
 import { neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
+import { warnOfLargest } from './warnings.js';
 
 /** Options of the code `ttfs`. */
 export interface TtfsOptions extends RangeOptions {
@@ -57,13 +58,21 @@ export const ttfs: Code<TtfsOptions, TtfsParameters> = {
   build,
 };
 
+/** What helps where windows clip. */
+export const WIDER = 'Choose a percentile nearer to 100, or a larger zeta.';
+
 /** The populations that fire in windows of their own: all neurons before the readout. */
 function firing(topology: Topology): Population[] {
   const tail = readout(topology);
   return topology.populations.filter(({ stage }, index) => stage.kind === 'neurons' && !tail[index]);
 }
 
-function parametrise(topology: Topology, calibration: Calibration | undefined, options: TtfsOptions): TtfsParameters {
+function parametrise(
+  topology: Topology,
+  calibration: Calibration | undefined,
+  options: TtfsOptions,
+  tools: Tools,
+): TtfsParameters {
   const { zeta = 0.5, saturate = false, percentile = 100, layerPercentiles = {}, inputRange } = options;
   refuse(unsupported(topology), outOfDomain(topology, options));
   const windows = firing(topology).map(({ name, stage }): [string, number] => {
@@ -71,7 +80,9 @@ function parametrise(topology: Topology, calibration: Calibration | undefined, o
     const signed = stage.kind === 'neurons' && stage.activation === 'identity';
     const largest = signed ? Math.max(high, -low) : high;
     // A layer that never was active still needs a window.
-    return [name, largest > 0 ? (1 + zeta) * largest : 1];
+    const window = largest > 0 ? (1 + zeta) * largest : 1;
+    if (saturate) warnOfLargest(name, calibration, window, tools, WIDER);
+    return [name, window];
   });
   const [{ name: input }] = topology.populations;
   const [p, q] = inputRange ?? rangeOf(calibration, input, {});

@@ -5,7 +5,7 @@ import type { Calibration } from '../codes/calibration.js';
 import type { Tools } from '../codes/code.js';
 import { type CodeName, type CodeOptions, codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
-import { ConvertError, type Problem } from '../errors.js';
+import { ConvertError, inWords, type Problem } from '../errors.js';
 import { cachedFit } from '../fit/cache.js';
 import type { FitRun } from '../fit/run.js';
 import type { Graph } from '../graph/graph.js';
@@ -79,6 +79,6 @@ function fitter({ onProgress, ...run }: FitRun): Tools['fit'] {
     );
 }
 
-function warn({ layer, message, remedy }: Problem): void {
-  process.emitWarning(`${layer ? `${layer}: ` : ''}${message} ${remedy}`, 'FirstspikeWarning');
+function warn(problem: Problem): void {
+  process.emitWarning(inWords(problem), 'FirstspikeWarning');
 }

@@ -20,12 +20,18 @@ export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress'> {
   readonly codes?: readonly CodeSettings[];
   /** Called after each batch with the code that runs and the number of images that it has done. */
   readonly onProgress?: (settings: CodeSettings, images: number) => void;
+  /** Called before that, with the share of the gates of a code that are fitted. */
+  readonly onFit?: (settings: CodeSettings, share: number) => void;
 }
 
 /** One code of a {@link Comparison}. */
 export interface CodeReport extends Evaluation {
   /** All options that the network was converted with. */
   readonly options: object;
+  /** What is allowed of them, but hardly meant. */
+  readonly warnings: readonly Problem[];
+  /** Steps of its gates, ascending; only of codes whose gates may differ in them. */
+  readonly gateSteps?: readonly number[];
   /** Latency and time between images; absent if nothing spikes. */
   readonly timing?: Timing;
   /** Whether times are those of the code's own clock; otherwise they are steps. */
@@ -64,21 +70,22 @@ export async function compare(
   images: () => Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  const { calibration, codes: wanted = allCodes(), onProgress, ...evaluation } = options;
+  const { calibration, codes: wanted = allCodes(), onProgress, onFit, ...evaluation } = options;
   const { converted, refused } = await convertAll(
     graph,
     { calibration, threads: evaluation.threads, signal: evaluation.signal },
     wanted,
+    onFit,
   );
   const reports: CodeReport[] = [];
   // Taken out of the list: what a network has packed is free again when the next one runs.
   for (let next = converted.shift(); next; next = converted.shift()) {
-    const { settings, network } = next;
+    const { settings, network, warnings } = next;
     const report = await evaluate(network, images(), {
       ...evaluation,
       onProgress: (done) => onProgress?.(settings, done),
     });
-    reports.push({ ...report, ...describe(network, report, settings) });
+    reports.push({ ...report, warnings, ...describe(network, report, settings) });
   }
   return { codes: reports, refused };
 }
@@ -90,6 +97,7 @@ function allCodes(): CodeSettings[] {
 interface Converted {
   readonly settings: CodeSettings;
   readonly network: SpikingNetwork;
+  readonly warnings: readonly Problem[];
 }
 
 /** Converts to all codes that can express the graph; what is wrong with any options is thrown together. */
@@ -97,14 +105,19 @@ async function convertAll(
   graph: Graph,
   run: Pick<ConvertOptions, 'calibration' | 'threads' | 'signal'>,
   wanted: readonly CodeSettings[],
+  onFit: CompareOptions['onFit'],
 ): Promise<{ converted: Converted[]; refused: RefusedCode[] }> {
   const converted: Converted[] = [];
   const refused: RefusedCode[] = [];
   const invalid: Problem[] = [];
   for (const settings of wanted) {
     const { code } = settings;
+    const warnings: Problem[] = [];
+    const onWarning = (problem: Problem) => warnings.push(problem);
+    const onProgress = (share: number) => onFit?.(settings, share);
     try {
-      converted.push({ settings, network: await convert(graph, { ...settings, ...run }) });
+      const network = await convert(graph, { ...settings, ...run, onProgress, onWarning });
+      converted.push({ settings, network, warnings });
     } catch (error) {
       if (!(error instanceof ConvertError)) throw error;
       const { problems } = error;
@@ -129,15 +142,18 @@ function describe(
   network: SpikingNetwork,
   { spikesPerNeuron }: Evaluation,
   { code, ...own }: CodeSettings,
-): Omit<CodeReport, keyof Evaluation> {
+): Omit<CodeReport, keyof Evaluation | 'warnings'> {
   const gates = network.layers.filter(({ role }) => role === 'activation');
   const values = gates.reduce((sum, { shape: [height, width, channels] }) => sum + height * width * channels, 0);
   const neurons = gates.reduce((sum, layer) => sum + layer.neurons, 0);
   const neuronsPerGate = values === 0 ? 0 : neurons / values;
   const { defaults, continuous = false } = codeNamed(code);
+  const options = { ...(defaults as object), ...own };
+  const gateSteps = [...new Set(gates.flatMap(({ window }) => window?.width ?? []))].sort((a, b) => a - b);
   const clock = timing(network.layers);
   return {
-    options: { ...(defaults as object), ...own },
+    options,
+    ...('gates' in options && { gateSteps }),
     ...(clock && { timing: clock }),
     continuous,
     neuronsPerGate,

@@ -4,7 +4,7 @@
  */
 
 import type { Counters } from '../simulate/counters.js';
-import type { Layer } from '../simulate/spiking-network.js';
+import type { Layer } from '../simulate/run.js';
 
 /** Energies in units of a floating-point operation. */
 const SYNAPTIC_EVENT = 0.08;

@@ -1,6 +1,6 @@
 /** How long a spiking network takes for an image, and how soon the next one may follow. */
 
-import type { Layer } from '../simulate/spiking-network.js';
+import type { Layer } from '../simulate/run.js';
 
 /** Timing of a network; in units of its code's clock. */
 export interface Timing {

@@ -1,7 +1,7 @@
 /** Operations as the authors of Quartz count them (arXiv 2309.16795 and the simulation they published). */
 
 import type { Counters } from '../simulate/counters.js';
-import type { Layer } from '../simulate/spiking-network.js';
+import type { Layer } from '../simulate/run.js';
 
 /** Sums over all layers and images. */
 export interface QuartzOperations {

@@ -1,7 +1,8 @@
 /** Images per second of a simulation alone. */
 
 import { type Images, joinImages } from '../simulate/images.js';
-import type { Engine, Precision, SpikingNetwork } from '../simulate/spiking-network.js';
+import type { Engine, Precision } from '../simulate/run.js';
+import type { SpikingNetwork } from '../simulate/spiking-network.js';
 
 /** What is measured, and for how long. */
 export interface ThroughputOptions {

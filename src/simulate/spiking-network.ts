@@ -1,8 +1,7 @@
 /** A network in a code, ready to run. */
 
-import type { NdArray } from 'ndarray';
 import { ann } from '../codes/ann.js';
-import type { CodedTopology, Role, Window } from '../codes/code.js';
+import type { CodedTopology } from '../codes/code.js';
 import { codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
 import { elements, type Graph, type Shape } from '../graph/graph.js';
@@ -10,105 +9,12 @@ import type { BindingNetwork, BindingOutcome, BindingSequence, BindingWeightDist
 import { asNdArray, type TensorLike } from '../tensor.js';
 import { bindNetwork } from './bind.js';
 import { checkChoice, checkThreads } from './check.js';
-import type { Counters } from './counters.js';
-import { bindDisturbance, type Disturbance } from './disturbance.js';
+import { bindDisturbance } from './disturbance.js';
 import { readNetwork, writeNetwork } from './file.js';
 import { asImages, type ImageSource, type Images } from './images.js';
-import type { Sequence } from './sequence.js';
+import type { Layer, Precision, RunOptions, RunResult } from './run.js';
 import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
 import { orAborted, runTask } from './task.js';
-
-/** How a network is simulated: spike by spike in time order (the definition), or a layer's window at once (fast). */
-export type Engine = 'event' | 'layered';
-
-/** Precision of all arithmetic. */
-export type Precision = 'f32' | 'f64';
-
-/** Options of {@link SpikingNetwork.run}. */
-export interface RunOptions {
-  /** `layered` if absent. */
-  readonly engine?: Engine;
-  /** `f32` if absent. */
-  readonly precision?: Precision;
-  /** Threads; one per processor if absent or 0. The result does not depend on it. */
-  readonly threads?: number;
-  /** What to keep beside logits and counters. */
-  readonly record?: {
-    /** Every spike: neuron and time. */
-    readonly spikes?: boolean;
-    /** Spikes of each neuron, summed over the batch. */
-    readonly neurons?: boolean;
-  };
-  /** Whether to run the original network on the same images and compare every layer with it. */
-  readonly compare?: boolean;
-  /** What goes wrong; nothing if absent. The original network of a comparison is not disturbed. */
-  readonly disturbance?: Disturbance;
-  /** Index in the data set of the first image, on which the disturbance's random numbers depend. 0 if absent. */
-  readonly firstImage?: number;
-  /** What the images are a continuation of, where the network keeps its state. They begin at rest if absent. */
-  readonly sequence?: Sequence;
-  /** Cancels; the promise is rejected with the signal's reason at once. */
-  readonly signal?: AbortSignal;
-}
-
-/** One layer of a spiking network. */
-export interface Layer {
-  /** Name of the graph's node (of its tensor, for the input). */
-  readonly name: string;
-  /** What its neurons are there for. */
-  readonly role: Role;
-  /** Arrangement of the activations: `[height, width, channels]`. */
-  readonly shape: readonly [number, number, number];
-  /** Neurons that it takes. */
-  readonly neurons: number;
-  /** When it may spike, in units of the code's clock; absent where it does not. */
-  readonly window?: Window;
-  /** Connections that it receives: the multiply-adds of the dense computation. */
-  readonly connections: number;
-}
-
-/** All spikes of one layer over a batch. */
-export interface LayerSpikes {
-  readonly name: string;
-  /** Where each image's spikes begin; one more than there are images. */
-  readonly offsets: Uint32Array;
-  /** Neurons (`[height][width][channel]`), ascending within an image. */
-  readonly neurons: Uint32Array;
-  /** Times relative to the start of the layer's window. */
-  readonly times: Float32Array | Float64Array;
-}
-
-/** How far one layer is from the original network over a batch. */
-export interface LayerDifference {
-  readonly name: string;
-  /** Largest |value - original|, in units of the original activation. */
-  readonly max: number;
-  /** Root mean square of the difference, relative to that of the original activation. */
-  readonly relativeRms: number;
-  /** Neurons whose original activation is not zero, summed over images. */
-  readonly originalActive: number;
-}
-
-/** What a run gives. */
-export interface RunResult {
-  /** `[images, ...output shape]`. */
-  readonly logits: NdArray<Float32Array | Float64Array>;
-  /** Index of each image's largest logit. */
-  readonly labels: Int32Array;
-  /** Spikes of each image, of all layers together. */
-  readonly imageSpikes: Uint32Array;
-  readonly counters: Counters;
-  /** If recorded: of the layers that spike. */
-  readonly spikes?: readonly LayerSpikes[];
-  /** If compared. */
-  readonly original?: {
-    readonly logits: NdArray<Float32Array | Float64Array>;
-    readonly labels: Int32Array;
-    readonly differences: readonly LayerDifference[];
-  };
-  /** Time that the kernel took, in seconds. */
-  readonly seconds: number;
-}
 
 /** A network in a spiking code. Make one with `convert`, or load one with `loadNetwork`. */
 export class SpikingNetwork {

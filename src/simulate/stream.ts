@@ -1,13 +1,13 @@
 /** Images as they come, results in the same order. */
 
-import { elements } from '../graph/graph.js';
+import { elements, type Shape } from '../graph/graph.js';
 import { checkCount } from './check.js';
 import { type ImageSource, type Images, imageBatches } from './images.js';
+import type { RunOptions, RunResult } from './run.js';
 import { Sequence } from './sequence.js';
-import type { RunOptions, RunResult, SpikingNetwork } from './spiking-network.js';
 import { orAborted } from './task.js';
 
-/** Options of {@link SpikingNetwork.stream}. */
+/** Options of `SpikingNetwork.stream`. */
 export interface StreamOptions extends Omit<RunOptions, 'record' | 'compare'> {
   /** Batches under way at once. 2 if absent. */
   readonly concurrency?: number;
@@ -27,9 +27,16 @@ export interface StreamResult {
   readonly spikes: number;
 }
 
-/** See {@link SpikingNetwork.stream}. */
+/** A network that runs images which were checked before. */
+interface Runner {
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+  runImages(images: Images, options: RunOptions): Promise<RunResult>;
+}
+
+/** See `SpikingNetwork.stream`. */
 export async function* streamImages(
-  network: SpikingNetwork,
+  network: Runner,
   source: ImageSource,
   options: StreamOptions,
 ): AsyncGenerator<StreamResult> {
