@@ -58,8 +58,8 @@ impl<T: Real> SpikeList<T> {
         }
     }
 
-    /// Refills the list with the neurons whose value is positive (or, if `signed`, not zero).
-    pub(crate) fn list(&mut self, level: Level, shape: Shape, values: &[T], signed: bool) {
+    /// Refills the list with the neurons whose value is positive (or, if `signed`, not zero); other values become zero.
+    pub(crate) fn list(&mut self, level: Level, shape: Shape, values: &mut [T], signed: bool) {
         self.patterns.clear();
         T::compress(level, values, shape.channels, signed, &mut self.keys, &mut self.values, &mut self.starts);
     }

@@ -38,13 +38,13 @@ pub trait Element: Copy {
     fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]);
 
     /// Lists the neurons, `channels` to a pixel, whose value is positive (or, if `signed`, not zero): their keys, their
-    /// values, and where each pixel's begin. What was in the lists before is lost.
+    /// values, and where each pixel's begin. What was in the lists before is lost; values that are not listed become zero.
     ///
     /// # Panics
     /// If `channels` does not divide the values.
     fn compress(
         level: Level,
-        values: &[Self],
+        values: &mut [Self],
         channels: usize,
         signed: bool,
         keys: &mut Vec<u32>,
@@ -355,7 +355,7 @@ macro_rules! compile {
             /// As for [`compression::compress`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn compress(
-                values: &[$scalar],
+                values: &mut [$scalar],
                 channels: usize,
                 signed: bool,
                 keys: *mut u32,
@@ -522,7 +522,7 @@ macro_rules! element {
 
             fn compress(
                 level: Level,
-                values: &[Self],
+                values: &mut [Self],
                 channels: usize,
                 signed: bool,
                 keys: &mut Vec<u32>,

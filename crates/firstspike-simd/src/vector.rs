@@ -72,6 +72,12 @@ pub(crate) trait Vector: Copy {
     /// See the trait.
     unsafe fn exceeds(self, other: Self) -> Self;
 
+    /// The larger of each lane and zero.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn positive_part(self) -> Self;
+
     /// The lanes that are greater than zero, a bit for each, the first lowest.
     ///
     /// # Safety

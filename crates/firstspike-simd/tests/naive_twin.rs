@@ -180,7 +180,7 @@ fn convolution<T: Float>(rows: Axis, columns: Axis, inputs: usize, outputs: usiz
     let terms = rows.kernel * columns.kernel * inputs;
     for level in Level::available() {
         let (mut keys, mut found, mut starts) = (vec![7; 3], vec![T::from_f64(1.0); 5], vec![1; 2]);
-        T::compress(level, &values, inputs, true, &mut keys, &mut found, &mut starts);
+        T::compress(level, &mut values.clone(), inputs, true, &mut keys, &mut found, &mut starts);
         let listed: Vec<u32> =
             (0..values.len()).filter(|&key| values[key].to_f64() != 0.0).map(|key| key as u32).collect();
         assert_eq!(keys, listed, "{level}");
@@ -198,7 +198,9 @@ fn convolution<T: Float>(rows: Axis, columns: Axis, inputs: usize, outputs: usiz
         T::convolve_values(level, &sliding, &mut acc, &weights, &values);
         check(level, &acc, &exact, &magnitude, terms);
 
-        T::compress(level, &values, inputs, false, &mut keys, &mut found, &mut starts);
+        let mut rectified = values.clone();
+        T::compress(level, &mut rectified, inputs, false, &mut keys, &mut found, &mut starts);
+        assert!(rectified.iter().zip(&values).all(|(x, value)| x.to_f64() == value.to_f64().max(0.0)));
         let positive = (0..values.len()).filter(|&key| values[key].to_f64() > 0.0).map(|key| key as u32);
         assert_eq!(keys, positive.collect::<Vec<_>>(), "{level}");
     }

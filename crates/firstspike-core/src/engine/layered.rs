@@ -9,6 +9,7 @@ use crate::synapse::PoolState;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
+        self.recent.population = None;
         for (index, population) in network.populations().iter().enumerate() {
             let shape = population.shape;
             if network.is_stepped(index) {
@@ -27,7 +28,8 @@ impl<T: Real> Workspace<T> {
                     let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
                     if disturbed.is_none() {
                         counts.saturated += encoder.spikes(&mut self.values);
-                        out.list(network.level(), shape, &self.values, true);
+                        out.list(network.level(), shape, &mut self.values, true);
+                        self.recent.keep(index, &mut self.values);
                         counts.spikes += out.spikes();
                         continue;
                     }
@@ -48,7 +50,13 @@ impl<T: Real> Workspace<T> {
                             }
                             Signal::Spikes(spikes) => {
                                 counts.synaptic_events += projection.events(spikes);
-                                projection.gather_spikes(level, spikes, potentials, &mut self.pool)
+                                projection.gather_spikes(
+                                    level,
+                                    spikes,
+                                    self.recent.of(projection.source()),
+                                    potentials,
+                                    &mut self.pool,
+                                )
                             }
                             train @ Signal::Train(_) => {
                                 let values = network.decoded(projection.source(), train);
@@ -64,8 +72,12 @@ impl<T: Real> Workspace<T> {
                         (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                             counts.updates += shape.len() as u64;
                             if disturbed.is_none() {
-                                out.list(network.level(), shape, &self.potentials, ttfs.signed);
-                                counts.saturated += ttfs.limit(&mut out.values);
+                                out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
+                                let beyond = ttfs.limit(&mut out.values);
+                                counts.saturated += beyond;
+                                if beyond == 0 || !ttfs.saturate {
+                                    self.recent.keep(index, &mut self.potentials);
+                                }
                                 counts.spikes += out.spikes();
                                 continue;
                             }
@@ -151,8 +163,12 @@ impl<T: Real> Workspace<T> {
                         }
                         out.collect(shape, &mut self.relabelled);
                     } else if from.patterns.is_empty() {
-                        pool.pool_spikes(from, &mut self.values, &mut self.potentials);
-                        out.list(network.level(), shape, &self.potentials, true);
+                        match self.recent.of(*source) {
+                            Some(values) => pool.pool_values(values, &mut self.potentials),
+                            None => pool.pool_spikes(from, &mut self.values, &mut self.potentials),
+                        }
+                        out.list(network.level(), shape, &mut self.potentials, true);
+                        self.recent.keep(index, &mut self.potentials);
                     } else {
                         pool.winners(from, &mut self.values, &mut self.winners);
                         self.patterns.clear();

@@ -127,7 +127,7 @@ impl<T: Real> Workspace<T> {
             }
             events += projection.events(spikes);
             operations += match engine {
-                Engine::Layered => projection.gather_spikes(network.level(), spikes, input, &mut self.pool),
+                Engine::Layered => projection.gather_spikes(network.level(), spikes, None, input, &mut self.pool),
                 Engine::Event => {
                     for (key, value, _) in spikes.entries() {
                         projection.deliver(network.level(), key as usize, value, input);

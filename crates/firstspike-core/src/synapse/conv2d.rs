@@ -160,10 +160,21 @@ impl<T: Real> Conv2d<T> {
         }
     }
 
-    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], image: &mut Vec<T>) -> Path {
+    pub(super) fn gather(
+        &self,
+        level: Level,
+        spikes: &SpikeList<T>,
+        values: Option<&[T]>,
+        potentials: &mut [T],
+        image: &mut Vec<T>,
+    ) -> Path {
         if self.groups != 1 {
             self.gather_groups(level, spikes, potentials);
         } else if self.is_dense(spikes.len()) {
+            if let Some(values) = values {
+                self.gather_values(level, values, potentials, image);
+                return Path::Dense;
+            }
             let Geometry { input, .. } = self.geometry;
             let image_row = self.widened.width * input.channels;
             let begin = self.widened.left * input.channels;

@@ -61,10 +61,18 @@ impl<T: Real> Synapse<T> {
         }
     }
 
-    fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], image: &mut Vec<T>) -> Path {
+    /// `values` has what the spikes stand for once more, one value per neuron, if that is at hand.
+    fn gather(
+        &self,
+        level: Level,
+        spikes: &SpikeList<T>,
+        values: Option<&[T]>,
+        potentials: &mut [T],
+        image: &mut Vec<T>,
+    ) -> Path {
         match self {
             Self::Dense(dense) => dense.gather(level, spikes, potentials),
-            Self::Conv2d(conv) => return conv.gather(level, spikes, potentials, image),
+            Self::Conv2d(conv) => return conv.gather(level, spikes, values, potentials, image),
             Self::Identity(_) => {
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                     potentials[key as usize] += value;
@@ -202,11 +210,13 @@ impl<T: Real> Projection<T> {
         });
     }
 
-    /// Adds spikes to the potentials; returns the multiply-adds that were really done.
+    /// Adds spikes to the potentials; returns the multiply-adds that were really done. `values` has what they stand for
+    /// once more, one value per neuron, if that is at hand.
     pub(crate) fn gather_spikes(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
+        values: Option<&[T]>,
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
@@ -214,17 +224,18 @@ impl<T: Real> Projection<T> {
             return self.gather_values(level, &spikes.values, potentials, scratch);
         }
         let Some(pool) = &self.pool else {
-            return match self.synapse.gather(level, spikes, potentials, &mut scratch.image) {
+            return match self.synapse.gather(level, spikes, values, potentials, &mut scratch.image) {
                 Path::Events => self.distinct(spikes),
                 Path::Dense => self.connections(),
             };
         };
         pool.pool_spikes(spikes, &mut scratch.values);
-        scratch.spikes.list(level, pool.geometry().output, &scratch.values, true);
-        let targets = match self.synapse.gather(level, &scratch.spikes, potentials, &mut scratch.image) {
-            Path::Events => scratch.spikes.len(),
-            Path::Dense => scratch.values.len(),
-        };
+        scratch.spikes.list(level, pool.geometry().output, &mut scratch.values, true);
+        let targets =
+            match self.synapse.gather(level, &scratch.spikes, Some(&scratch.values), potentials, &mut scratch.image) {
+                Path::Events => scratch.spikes.len(),
+                Path::Dense => scratch.values.len(),
+            };
         (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64
     }
 

@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 
 macro_rules! neon {
     ($name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $select:ident) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $select:ident, $max:ident) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
@@ -80,6 +80,12 @@ macro_rules! neon {
             }
 
             #[inline(always)]
+            unsafe fn positive_part(self) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $max(self.0, $splat(0.0)) })
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
                 // SAFETY: the array holds a register's worth of floats.
@@ -139,7 +145,8 @@ neon!(
     vaddq_f32,
     vfmaq_f32,
     vcgtq_f32,
-    vbslq_f32
+    vbslq_f32,
+    vmaxnmq_f32
 );
 neon!(
     NeonF64,
@@ -153,5 +160,6 @@ neon!(
     vaddq_f64,
     vfmaq_f64,
     vcgtq_f64,
-    vbslq_f64
+    vbslq_f64,
+    vmaxnmq_f64
 );

@@ -69,6 +69,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            unsafe fn positive_part(self) -> Self {
+                Self(self.0.map(|lane| if lane > 0.0 { lane } else { 0.0 }))
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 self.0.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane > 0.0) << i)
             }
