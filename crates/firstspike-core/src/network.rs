@@ -1,6 +1,7 @@
 //! Networks: populations in topological order, and what joins them.
 
 use crate::disturbance::WeightDisturbance;
+use crate::engine::Plan;
 use crate::error::BuildError;
 use crate::neuron::{Amos, Encoder, Neuron, Onset, Scale, Timing, Window};
 use crate::real::Real;
@@ -144,6 +145,8 @@ pub struct Network<T> {
     onsets: Vec<Option<Onset<T>>>,
     /// Whether weights are not those that the neurons were made for.
     disturbed: bool,
+    /// What neurons with a state need to run all steps at once, where they can.
+    plans: Vec<Option<Plan<T>>>,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -176,7 +179,8 @@ impl<T: Real> Network<T> {
         }
         match (populations.first(), timings.last()) {
             (Some(Population { stage: Stage::Input { .. }, .. }), Some(None)) => {
-                Ok(Self { populations, timings, scales, onsets, disturbed: false, targets, level })
+                let plans = populations.iter().map(Plan::of).collect();
+                Ok(Self { populations, timings, plans, scales, onsets, disturbed: false, targets, level })
             }
             (Some(first), Some(None)) => Err(BuildError::new(&first.name, "the first population must be the input")),
             (_, Some(Some(_))) => Err(BuildError::new(&populations[populations.len() - 1].name, "the output spikes")),
@@ -194,6 +198,7 @@ impl<T: Real> Network<T> {
                 }
             }
         }
+        self.plans = self.populations.iter().map(Plan::of).collect();
     }
 
     /// All populations, in the order in which they run.
@@ -247,6 +252,18 @@ impl<T: Real> Network<T> {
     /// Whether weights are not those that the neurons were made for.
     pub(crate) fn is_disturbed(&self) -> bool {
         self.disturbed
+    }
+
+    /// What the neurons of a population need to run all steps at once, if they can.
+    pub(crate) fn plan(&self, population: usize) -> Option<&Plan<T>> {
+        self.plans[population].as_ref()
+    }
+
+    /// Whether all Quartz neurons can.
+    pub(crate) fn runs_grids_at_once(&self) -> bool {
+        let quartz =
+            |population: &Population<T>| matches!(&population.stage, Stage::Neurons { neuron: Neuron::Quartz(_), .. });
+        self.populations.iter().zip(&self.plans).all(|(population, plan)| plan.is_some() || !quartz(population))
     }
 
     /// Whether inputs change the state of a population's neurons from step to step.

@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::shape::Shape;
-use firstspike_simd::{Level, Patterns};
+use firstspike_simd::{Level, List, Patterns};
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
@@ -17,7 +17,8 @@ pub struct SpikeList<T> {
     pub values: Vec<T>,
     /// The steps in which each neuron spiked, a bit for each, the first lowest; empty where each spiked once.
     pub patterns: Vec<u32>,
-    /// Where each pixel's entries begin; one more than there are pixels.
+    /// Where each pixel's entries begin; one more than there are pixels. Empty in trains of Quartz neurons that run all
+    /// steps at once: their spikes are delivered one by one.
     pub starts: Vec<u32>,
 }
 
@@ -91,6 +92,11 @@ impl<T: Real> SpikeList<T> {
         Patterns { keys, values, patterns, starts }
     }
 
+    /// The list as kernels refill it with the spikes of a step.
+    pub(crate) fn list_of_step(&mut self) -> List<'_, T> {
+        (&mut self.keys, &mut self.values)
+    }
+
     /// Refills the list from a mark for each neuron, zero where it is silent: `value` gives, from neuron and mark, that of
     /// its spike.
     pub(crate) fn fill_marked(&mut self, shape: Shape, marks: &[u8], mut value: impl FnMut(usize, u8) -> T) {
@@ -141,6 +147,20 @@ impl<T: Real> SpikeList<T> {
         self.skip_to(key as usize / shape.channels);
         self.keys.push(key);
         self.values.push(value);
+    }
+
+    /// Finds where each pixel's entries begin.
+    pub(crate) fn index(&mut self, shape: Shape) {
+        self.starts.clear();
+        self.starts.resize(shape.pixels() + 1, self.keys.len() as u32);
+        let mut next = 0;
+        for (at, key) in (0..).zip(&self.keys) {
+            let pixel = (key / shape.channels as u32) as usize;
+            if next <= pixel {
+                self.starts[next..=pixel].fill(at);
+                next = pixel + 1;
+            }
+        }
     }
 
     /// Ends a list that was filled by [`SpikeList::push`].

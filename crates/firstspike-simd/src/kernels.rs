@@ -3,6 +3,7 @@
 use crate::compression;
 use crate::convolution::{self, Sliding, Spikes};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
+use crate::grid::{self, Grid, GridCounts, Integrators, List, Sent, Stamps};
 use crate::level::{Isa, Level};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
@@ -77,6 +78,26 @@ pub trait Element: Copy {
         channels: usize,
         list: Patterns<'_, Self>,
     ) -> u64;
+
+    /// Adds spikes to their targets, one by one.
+    ///
+    /// # Panics
+    /// If there are fewer targets than stamps expect, or a neuron has no stamp.
+    fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]);
+
+    /// Runs neurons on a grid of time and lists the spikes of each step: their keys, and their potentials. What was in
+    /// the lists before is lost.
+    ///
+    /// # Panics
+    /// If arrivals are missing.
+    fn run_grid(level: Level, grid: &Grid<'_, Self>, sent: &mut [List<'_, Self>]) -> GridCounts;
+
+    /// Runs neurons that integrate and fire, from their potentials on, and lists the spikes of each step: their keys, and
+    /// what they are worth. What was in the lists before is lost.
+    ///
+    /// # Panics
+    /// If arrivals are missing, or a parameter of a neuron.
+    fn integrate(level: Level, neurons: &Integrators<'_, Self>, potentials: &mut [Self], sent: &mut [List<'_, Self>]);
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
     /// `(keys[s] - base) * stride` on.
@@ -405,6 +426,44 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`grid::stamp`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn stamp(
+                stamps: &Stamps<$scalar>,
+                spikes: (&[u32], &[$scalar]),
+                targets: *mut $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { grid::stamp::<$vector>(stamps, spikes, targets) }
+            }
+
+            /// # Safety
+            /// As for [`grid::run`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn run_grid(grid: &Grid<'_, $scalar>, sent: &mut [Sent<$scalar>]) -> GridCounts {
+                // SAFETY: the caller's word.
+                unsafe { grid::run::<$vector>(grid, sent) }
+            }
+
+            /// # Safety
+            /// As for [`grid::integrate`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn integrate(
+                neurons: &Integrators<'_, $scalar>,
+                potentials: *mut $scalar,
+                sent: &mut [Sent<$scalar>],
+            ) {
+                // SAFETY: the caller's word.
+                unsafe {
+                    if neurons.signed {
+                        grid::integrate::<$vector, true>(neurons, potentials, sent)
+                    } else {
+                        grid::integrate::<$vector, false>(neurons, potentials, sent)
+                    }
+                }
+            }
+
+            /// # Safety
             /// As for [`super::accumulate`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn accumulate_spikes(
@@ -574,6 +633,40 @@ macro_rules! element {
                 let (count, beyond) = element!(@ level, $levels, circuits(circuit, inputs, channels, found));
                 list.end(count);
                 beyond
+            }
+
+            fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]) {
+                assert!(targets.len() >= stamps.targets(), "every target exists");
+                element!(@ level, $levels, stamp(stamps, (keys, values), targets.as_mut_ptr()));
+            }
+
+            fn run_grid(level: Level, grid: &Grid<'_, Self>, sent: &mut [List<'_, Self>]) -> GridCounts {
+                grid.arriving.check();
+                let mut memory: Vec<_> = sent.iter_mut().map(|list| Sent::begin(list, grid.arriving.neurons)).collect();
+                let counts = element!(@ level, $levels, run_grid(grid, &mut memory));
+                for (list, memory) in sent.iter_mut().zip(memory) {
+                    // SAFETY: the kernel counted what it wrote.
+                    unsafe { memory.end(list) };
+                }
+                counts
+            }
+
+            fn integrate(
+                level: Level,
+                neurons: &Integrators<'_, Self>,
+                potentials: &mut [Self],
+                sent: &mut [List<'_, Self>],
+            ) {
+                neurons.arriving.check();
+                let count = neurons.arriving.neurons;
+                let parameters = [neurons.current, neurons.level, neurons.worth, potentials];
+                assert!(parameters.iter().all(|numbers| numbers.len() == count), "a number for each neuron");
+                let mut memory: Vec<_> = sent.iter_mut().map(|list| Sent::begin(list, count)).collect();
+                element!(@ level, $levels, integrate(neurons, potentials.as_mut_ptr(), &mut memory));
+                for (list, memory) in sent.iter_mut().zip(memory) {
+                    // SAFETY: the kernel counted what it wrote.
+                    unsafe { memory.end(list) };
+                }
             }
 
             #[inline]

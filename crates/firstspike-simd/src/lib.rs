@@ -13,11 +13,13 @@
 mod compression;
 mod convolution;
 mod gates;
+mod grid;
 mod kernels;
 mod level;
 mod vector;
 
 pub use convolution::{Sliding, Taps};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
+pub use grid::{Arriving, Grid, GridCounts, Integrators, List, NOTHING, Stamps};
 pub use kernels::Element;
 pub use level::Level;

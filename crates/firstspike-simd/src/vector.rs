@@ -78,6 +78,12 @@ pub(crate) trait Vector: Copy {
     /// See the trait.
     unsafe fn positive_part(self) -> Self;
 
+    /// The lanes that are not less than those of `other`, a bit for each, the first lowest.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn at_least(self, other: Self) -> u32;
+
     /// The lanes that are greater than zero, a bit for each, the first lowest.
     ///
     /// # Safety

@@ -1,6 +1,9 @@
 //! Every kernel at every level of this processor against its naive twin.
 
-use firstspike_simd::{Circuit, Element, FewSpikes, Level, MOST_STEPS, Patterns, Sliding, Taps};
+use firstspike_simd::{
+    Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, List, MOST_STEPS, NOTHING, Patterns,
+    Sliding, Stamps, Taps,
+};
 use proptest::prelude::*;
 use std::ops::{Add, Mul, Neg, Sub};
 
@@ -245,9 +248,9 @@ proptest! {
 }
 
 /// What a gate makes of one input or two: value and pattern, and whether they lie beyond the range.
-type Sent<T> = ((T, u32), bool);
+type Gated<T> = ((T, u32), bool);
 
-fn few_spikes<T: Float>(neuron: FewSpikes<'_, T>, x: T) -> Sent<T> {
+fn few_spikes<T: Float>(neuron: FewSpikes<'_, T>, x: T) -> Gated<T> {
     let mut v = x + neuron.initial;
     let (mut value, mut pattern) = (T::from_f64(0.0), 0);
     for (step, &threshold) in neuron.threshold.iter().enumerate() {
@@ -261,7 +264,7 @@ fn few_spikes<T: Float>(neuron: FewSpikes<'_, T>, x: T) -> Sent<T> {
     ((value, pattern), x < neuron.range[0] || x > neuron.range[1])
 }
 
-fn circuit<T: Float>(circuit: Circuit<'_, T>, x: T, y: T) -> Sent<T> {
+fn circuit<T: Float>(circuit: Circuit<'_, T>, x: T, y: T) -> Gated<T> {
     let (mut value, mut pattern, mut pair) = (T::from_f64(0.0), 0u32, 0);
     for i in 0..circuit.input.len() {
         let mut v = circuit.input[i] * x;
@@ -287,7 +290,7 @@ fn circuit<T: Float>(circuit: Circuit<'_, T>, x: T, y: T) -> Sent<T> {
 fn check_patterns<T: Float>(
     level: Level,
     channels: usize,
-    sent: &[Sent<T>],
+    sent: &[Gated<T>],
     kernel: impl FnOnce(Patterns<'_, T>) -> u64,
 ) {
     let (mut keys, mut values, mut patterns, mut starts) = (vec![9; 3], vec![], vec![3; 400], vec![]);
@@ -351,6 +354,209 @@ proptest! {
         gates::<f32>(pixels, channels, steps, signed, &numbers);
         gates::<f64>(pixels, channels, steps, signed, &numbers);
     }
+}
+
+/// Spikes of each step: keys and values.
+type Sent<T> = Vec<(Vec<u32>, Vec<T>)>;
+
+/// Runs a kernel that lists the spikes of so many steps.
+fn lists<T, R>(steps: usize, kernel: impl FnOnce(&mut [List<'_, T>]) -> R) -> (Sent<T>, R) {
+    let mut sent: Sent<T> = (0..steps).map(|_| (vec![5], Vec::new())).collect();
+    let mut lists: Vec<_> = sent.iter_mut().map(|(keys, values)| (keys, values)).collect();
+    let result = kernel(&mut lists);
+    (sent, result)
+}
+
+fn grid<T: Float>(grid: &Grid<'_, T>, lists: usize) -> (Sent<T>, GridCounts) {
+    let zero = T::from_f64(0.0);
+    let mut sent: Sent<T> = (0..lists).map(|_| (Vec::new(), Vec::new())).collect();
+    let mut counts = GridCounts::default();
+    let Arriving { rows, sums, neurons } = grid.arriving;
+    for neuron in 0..neurons {
+        let at = |row: u32| if row == NOTHING { zero } else { sums[row as usize * neurons + neuron] };
+        let total = rows.iter().fold(zero, |total, &row| total + at(row));
+        let (mut current, mut potential, mut spiked) = (zero, zero, false);
+        for (step, &row) in rows.iter().enumerate().take(grid.steps) {
+            let counterweight = if step == grid.readout { T::from_f64(1.0) - total } else { zero };
+            let arriving = at(row) + counterweight;
+            counts.received += u64::from(arriving != zero);
+            current = current + arriving;
+            potential = potential + current;
+            let crosses = potential >= grid.threshold && step >= grid.first && !(grid.latch && spiked);
+            if !crosses && (spiked || grid.rectifier != Some(step)) {
+                continue;
+            }
+            let late = step == grid.readout && grid.early.is_some_and(|early| potential >= early);
+            counts.early += u64::from(step < grid.readout || late);
+            if let Some(list) = step.checked_sub(grid.sent).and_then(|step| sent.get_mut(step)) {
+                list.0.push(neuron as u32);
+                list.1.push(potential);
+            }
+            (current, potential, spiked) = (zero, zero, true);
+        }
+    }
+    (sent, counts)
+}
+
+fn integrate<T: Float>(neurons: &Integrators<'_, T>, potentials: &mut [T]) -> Sent<T> {
+    let Arriving { rows, sums, neurons: count } = neurons.arriving;
+    let steps = rows.iter().map(|&row| {
+        let mut sent = (Vec::new(), Vec::new());
+        for (neuron, v) in potentials.iter_mut().enumerate() {
+            *v = *v + neurons.current[neuron];
+            if row != NOTHING {
+                *v = *v + sums[row as usize * count + neuron];
+            }
+            let (level, worth) = (neurons.level[neuron], neurons.worth[neuron]);
+            let value = if *v >= level {
+                worth
+            } else if neurons.signed && *v <= -level {
+                -worth
+            } else {
+                continue;
+            };
+            *v = *v - value;
+            sent.0.push(neuron as u32);
+            sent.1.push(value);
+        }
+        sent
+    });
+    steps.collect()
+}
+
+/// Levels, latch, threshold and the like of neurons that run all of their steps at once.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent decisions")]
+struct Decisions {
+    neurons: usize,
+    levels: usize,
+    latch: bool,
+    waits: bool,
+    rectifies: bool,
+    signed: bool,
+}
+
+fn all_steps<T: Float>(decisions: Decisions, arrivals: &[bool], numbers: &[f64]) {
+    let Decisions { neurons, levels, latch, waits, rectifies, signed } = decisions;
+    let steps = 4 * (levels - 1);
+    let mut at = 0;
+    // Multiples of a power of two, so that thresholds are met exactly.
+    let mut next = |count: usize| -> Vec<T> {
+        at += 7;
+        let numbers = (at..at + count).map(|i| numbers[i % numbers.len()] * (1 + i % 13) as f64);
+        numbers.map(|x| T::from_f64((x * 4.0).round() / 4.0)).collect()
+    };
+    let mut rows = Vec::new();
+    let mut count = 0;
+    for step in 0..steps {
+        let arrives = arrivals[step % arrivals.len()];
+        rows.push(if arrives { count } else { NOTHING });
+        count += u32::from(arrives);
+    }
+    let sums = next(count as usize * neurons);
+    let arriving = Arriving { rows: &rows, sums: &sums, neurons };
+    let quartz = Grid {
+        arriving,
+        steps: if rectifies { 3 * levels - 2 } else { steps },
+        threshold: T::from_f64(levels as f64 - 0.5),
+        readout: 2 * (levels - 1),
+        rectifier: rectifies.then_some(3 * (levels - 1)),
+        latch,
+        first: if waits { 2 * (levels - 1) } else { 0 },
+        early: waits.then(|| T::from_f64(levels as f64 + 0.5)),
+        sent: levels - 1,
+    };
+    let (current, level) = (next(neurons), next(neurons));
+    let level: Vec<T> =
+        level.into_iter().map(|x| if x > T::from_f64(0.0) { x } else { T::from_f64(0.5) - x }).collect();
+    let worth: Vec<T> = level.iter().map(|&x| x + T::from_f64(0.25)).collect();
+    let integrators = Integrators { arriving, current: &current, level: &level, worth: &worth, signed };
+    let potentials = next(neurons);
+    for instructions in Level::available() {
+        let got = lists(steps, |lists| T::run_grid(instructions, &quartz, lists));
+        assert_eq!(got, grid(&quartz, steps), "{instructions}");
+
+        let (mut before, mut after) = (potentials.clone(), potentials.clone());
+        let (got, ()) = lists(steps, |lists| T::integrate(instructions, &integrators, &mut after, lists));
+        assert_eq!(got, integrate(&integrators, &mut before), "{instructions}");
+        assert_eq!(after, before, "{instructions}");
+    }
+}
+
+fn stamps<T: Float>(sizes: &[usize], spikes: &[(prop::sample::Index, f64)], numbers: &[f64]) {
+    let targets = 200;
+    let weights: Vec<T> = floats(numbers);
+    let mut stamps = Stamps::new(targets);
+    let mut stretches = Vec::new();
+    for (neuron, &size) in sizes.iter().enumerate() {
+        // The second stretch is next to the first, the third further away.
+        let own = [(0, &weights[..size]), (size, &weights[1..=size]), (2 * size + 3, &weights[2..2 + size / 2])];
+        let stamp = stamps.add_stamp(own.into_iter());
+        stamps.add_neuron(stamp, neuron as u32);
+        stretches.push(own);
+    }
+    let (keys, values): (Vec<u32>, Vec<T>) =
+        spikes.iter().map(|(pick, value)| (pick.index(sizes.len()) as u32, T::from_f64(*value))).unzip();
+    let (mut exact, mut magnitude) = (vec![1.0; targets], vec![1.0; targets]);
+    for (&key, value) in keys.iter().zip(&values) {
+        for (first, weights) in stretches[key as usize] {
+            for (i, weight) in weights.iter().enumerate() {
+                let term = weight.to_f64() * value.to_f64();
+                exact[key as usize + first + i] += term;
+                magnitude[key as usize + first + i] += term.abs();
+            }
+        }
+    }
+    for level in Level::available() {
+        let mut sums = vec![T::from_f64(1.0); targets];
+        T::stamp(level, &stamps, &keys, &values, &mut sums);
+        check(level, &sums, &exact, &magnitude, 3 * spikes.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn all_steps_equal_the_naive_twin(
+        neurons in prop_oneof![1usize..40, 60usize..140],
+        levels in 2usize..12,
+        decisions in any::<[bool; 4]>(),
+        arrivals in prop::collection::vec(any::<bool>(), 1..9),
+        numbers in prop::collection::vec(-0.5f64..0.5, 31),
+    ) {
+        let [latch, waits, rectifies, signed] = decisions;
+        let decisions = Decisions { neurons, levels, latch, waits, rectifies, signed };
+        all_steps::<f32>(decisions, &arrivals, &numbers);
+        all_steps::<f64>(decisions, &arrivals, &numbers);
+    }
+
+    #[test]
+    fn stamps_equal_the_naive_twin(
+        sizes in prop::collection::vec(1usize..50, 1..9),
+        spikes in prop::collection::vec((any::<prop::sample::Index>(), -2.0f64..2.0), 0..9),
+        numbers in prop::collection::vec(-2.0f64..2.0, 60),
+    ) {
+        stamps::<f32>(&sizes, &spikes, &numbers);
+        stamps::<f64>(&sizes, &spikes, &numbers);
+    }
+}
+
+#[test]
+#[should_panic(expected = "every row of arrivals exists")]
+fn missing_arrivals_are_refused() {
+    let arriving = Arriving { rows: &[NOTHING, 1], sums: &[0.0; 5], neurons: 3 };
+    let parameters = &[1.0f32; 3];
+    let neurons = Integrators { arriving, current: parameters, level: parameters, worth: parameters, signed: false };
+    f32::integrate(Level::best(), &neurons, &mut [0.0; 3], &mut []);
+}
+
+#[test]
+#[should_panic(expected = "every target exists")]
+fn stamps_beyond_the_targets_are_refused() {
+    let mut stamps = Stamps::new(3);
+    let stamp = stamps.add_stamp([(0, [1.0f32; 2].as_slice())].into_iter());
+    stamps.add_neuron(stamp, 2);
 }
 
 #[test]

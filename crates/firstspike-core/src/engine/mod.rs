@@ -1,6 +1,7 @@
 //! The engines: two ways to run a network, one meaning.
 
 mod alpha;
+mod at_once;
 mod event;
 mod layered;
 mod rate;
@@ -14,6 +15,8 @@ use crate::record::Counts;
 use crate::signal::Signal;
 use crate::synapse::{PoolScratch, PoolState};
 use alpha::AlphaState;
+use at_once::Arrivals;
+pub(crate) use at_once::Plan;
 use rate::{RateScratch, RateState};
 use std::borrow::Cow;
 
@@ -45,8 +48,11 @@ pub struct Workspace<T> {
     lanes: Vec<Vec<TimedSpike<T>>>,
     lane_potentials: Vec<Vec<T>>,
     pool_states: Vec<PoolState<T>>,
+    /// Spikes that each pooling neuron waits for.
+    awaited: Vec<u32>,
     alpha: AlphaState<T>,
     quartz: QuartzState<T>,
+    arrivals: Arrivals<T>,
     rates: Vec<RateState<T>>,
     rate_scratch: RateScratch<T>,
     patterns: Vec<u32>,
@@ -93,8 +99,10 @@ impl<T: Real> Workspace<T> {
             lanes: vec![Vec::new(); count],
             lane_potentials: vec![Vec::new(); count],
             pool_states: Vec::new(),
+            awaited: Vec::new(),
             alpha: AlphaState::default(),
             quartz: QuartzState::default(),
+            arrivals: Arrivals::default(),
             rates: vec![RateState::default(); count],
             rate_scratch: RateScratch::default(),
             patterns: Vec::new(),

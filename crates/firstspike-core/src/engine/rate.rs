@@ -45,13 +45,17 @@ impl<T: Real> Workspace<T> {
         marks.resize(shape.len(), 0);
         let disturbed = self.disturbed(index);
         model.begin(&mut state, shape, |neuron| disturbed.map_or(T::ZERO, |disturbed| disturbed.mismatch(neuron)));
-        for (step, spikes) in train.iter_mut().enumerate() {
-            for (v, &x) in state.potential.iter_mut().zip(&current) {
-                *v += x;
+        if let (None, Some(plan)) = (disturbed, network.plan(index)) {
+            self.integrate_at_once(network, engine, index, (model, &mut state, plan), &current, train);
+        } else {
+            for (step, spikes) in train.iter_mut().enumerate() {
+                for (v, &x) in state.potential.iter_mut().zip(&current) {
+                    *v += x;
+                }
+                self.receive(network, engine, index, step, &mut state.potential);
+                model.fire(&mut state, &mut marks);
+                spikes.fill_marked(shape, &marks, |neuron, mark| state.value(neuron, mark));
             }
-            self.receive(network, engine, index, step, &mut state.potential);
-            model.fire(&mut state, &mut marks);
-            spikes.fill_marked(shape, &marks, |neuron, mark| state.value(neuron, mark));
         }
         if let Some(disturbed) = disturbed {
             disturb_train(train, shape, &disturbed);

@@ -10,7 +10,6 @@ use crate::neuron::{Neuron, Quartz, Timing};
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
-use crate::synapse::PoolState;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_steps(&mut self, network: &Network<T>, engine: Engine, index: usize) {
@@ -23,24 +22,41 @@ impl<T: Real> Workspace<T> {
         };
         let population = &network.populations()[index];
         let shape = population.shape;
+        // Where pixels begin is not asked of spikes that are delivered one by one.
+        let at_once = matches!(network.timing(index), Some(Timing::Grid(_)))
+            && self.disturbance.is_none()
+            && network.runs_grids_at_once();
         for spikes in &mut train {
             spikes.begin(shape);
+            if at_once {
+                spikes.starts.clear();
+            }
         }
         match &population.stage {
             Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => {
                 self.integrate_values(network, index);
                 self.counts[index].updates += shape.len() as u64;
-                let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
-                let mut moved = Vec::new();
-                for (key, &v) in self.potentials.iter().enumerate() {
-                    self.counts[index].saturated += u64::from(v.abs() > T::ONE);
-                    send(&mut train, &mut moved, disturbed.as_ref(), shape, (quartz.step_of(v), key, T::ONE));
+                if at_once {
+                    for (key, &v) in (0..).zip(&self.potentials) {
+                        self.counts[index].saturated += u64::from(v.abs() > T::ONE);
+                        let spikes = &mut train[quartz.step_of(v)];
+                        spikes.keys.push(key);
+                        spikes.values.push(T::ONE);
+                    }
+                } else {
+                    let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+                    let mut moved = Vec::new();
+                    for (key, &v) in self.potentials.iter().enumerate() {
+                        self.counts[index].saturated += u64::from(v.abs() > T::ONE);
+                        send(&mut train, &mut moved, disturbed.as_ref(), shape, (quartz.step_of(v), key, T::ONE));
+                    }
+                    push_moved(&mut train, moved, shape);
                 }
-                push_moved(&mut train, moved, shape);
             }
-            Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => {
-                self.run_quartz(network, engine, index, *quartz, &mut train);
-            }
+            Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => match network.plan(index).filter(|_| at_once) {
+                Some(plan) => self.run_quartz_at_once(network, engine, index, (*quartz, plan), &mut train),
+                None => self.run_quartz(network, engine, index, *quartz, &mut train),
+            },
             Stage::Neurons { neuron: Neuron::IntegrateAndFire(model), .. } => {
                 self.run_integrate_and_fire(network, engine, index, model, &mut train);
             }
@@ -52,16 +68,14 @@ impl<T: Real> Workspace<T> {
             }
             Stage::MaxPool { source, pool } => {
                 // The first spike of a window is its largest value.
-                self.pool_states.clear();
-                self.pool_states.resize(shape.len(), PoolState::default());
+                pool.begin_race(&mut self.awaited);
                 for (from, to) in trains(&self.signals[*source]).iter().zip(&mut train) {
-                    self.relabelled.clear();
-                    for &key in &from.keys {
-                        pool.arrive(&mut self.pool_states, key as usize, T::ONE, true, |pooled| {
-                            self.relabelled.push((pooled as u32, T::ONE, 0));
-                        });
+                    pool.race(&from.keys, &mut self.awaited, &mut to.keys);
+                    to.keys.sort_unstable();
+                    to.values.resize(to.keys.len(), T::ONE);
+                    if !at_once {
+                        to.index(shape);
                     }
-                    to.collect(shape, &mut self.relabelled);
                 }
             }
             Stage::Concat { sources } => {
@@ -89,7 +103,9 @@ impl<T: Real> Workspace<T> {
             _ => unreachable!("no other stages have trains"),
         }
         for spikes in &mut train {
-            spikes.end(shape);
+            if !at_once {
+                spikes.end(shape);
+            }
             self.counts[index].spikes += spikes.spikes();
         }
         self.signals[index] = Signal::Train(train);

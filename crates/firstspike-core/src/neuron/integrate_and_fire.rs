@@ -15,6 +15,7 @@
 use super::presentation::{Presentation, per_channel_fault};
 use crate::real::Real;
 use crate::shape::Shape;
+use firstspike_simd::{Arriving, Integrators, Level, List};
 
 /// A neuron that sums its input and spikes whenever a threshold's worth has come together.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +64,19 @@ impl<T: Real> IntegrateAndFire<T> {
         state.level.clear();
         let factor = |neuron| T::ONE + mismatch(neuron) - self.initial;
         state.level.extend(state.worth.iter().enumerate().map(|(neuron, &theta)| theta * factor(neuron)));
+    }
+
+    /// All steps, where nothing is disturbed: `current` arrives in each, and lists the spikes of each.
+    pub(crate) fn fire_at_once(
+        &self,
+        level: Level,
+        state: &mut IntegrateAndFireState<T>,
+        current: &[T],
+        arriving: Arriving<'_, T>,
+        sent: &mut [List<'_, T>],
+    ) {
+        let neurons = Integrators { arriving, current, level: &state.level, worth: &state.worth, signed: self.signed };
+        T::integrate(level, &neurons, &mut state.potential, sent);
     }
 
     /// One step, after its inputs were added to the potentials: marks each neuron that spikes with 1, or 2 for a

@@ -17,6 +17,10 @@
 //! A potential that crosses the threshold before the readout spikes early: its value is wrong, and counted as saturated.
 
 use crate::real::Real;
+use firstspike_simd::{Arriving, Grid};
+
+/// Numbers of this size are integers, so that adding it rounds: without a call into a library.
+const INTEGERS: f64 = (1u64 << 52) as f64;
 
 /// How a bias spikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +105,20 @@ impl Quartz {
     /// Step at which a value spikes, as the next layer sees it; halves are rounded to even.
     pub(crate) fn step_of<T: Real>(self, x: T) -> usize {
         let last = (self.levels - 1) as f64;
-        (last * (2.0 - x.to_f64())).round_ties_even().clamp(0.0, 4.0 * last - 1.0) as usize
+        let step = (last * (2.0 - x.to_f64())).clamp(0.0, 4.0 * last - 1.0);
+        ((step + INTEGERS) - INTEGERS) as usize
+    }
+
+    /// Step and weight of the spike of a bias, if it has one.
+    pub(crate) fn bias_spike<T: Real>(self, bias: T) -> Option<(usize, T)> {
+        let limit = T::from_f64(self.bias_limit);
+        let bias = bias.max(-limit).min(limit);
+        match self.bias {
+            BiasSpike::None => None,
+            BiasSpike::Time => Some((self.step_of(bias), T::ONE)),
+            BiasSpike::Sign if bias == T::ZERO => None,
+            BiasSpike::Sign => Some((self.step_of(bias.abs()), if bias < T::ZERO { -T::ONE } else { T::ONE })),
+        }
     }
 
     /// What a spike stands for beyond its step, if the neuron is read: `(v - T) / (T-1)` at a potential v.
@@ -129,34 +146,54 @@ impl Quartz {
             values.clear();
             values.resize(count, T::ZERO);
         }
-        let threshold = T::from_f64(self.levels as f64 - if self.floor { 0.0 } else { 0.5 });
+        let threshold: T = self.threshold();
         state.threshold.clear();
         state.threshold.extend((0..count).map(|neuron| threshold * (T::ONE + mismatch(neuron))));
         state.spiked.clear();
         state.spiked.resize(count, false);
         state.bias_step.clear();
         state.bias_weight.clear();
-        let limit = T::from_f64(self.bias_limit);
-        let limited = bias.map(|b| b.max(-limit).min(limit));
-        match self.bias {
-            BiasSpike::None => {
-                state.bias_step.resize(count, u32::MAX);
-                state.bias_weight.resize(count, T::ZERO);
-            }
-            BiasSpike::Time => {
-                state.bias_step.extend(limited.map(|b| self.step_of(b) as u32));
-                state.bias_weight.resize(count, T::ONE);
-            }
-            BiasSpike::Sign => {
-                for b in limited {
-                    let sign = if b < T::ZERO { -T::ONE } else { T::ONE };
-                    state.bias_step.push(if b == T::ZERO { u32::MAX } else { self.step_of(b.abs()) as u32 });
-                    state.bias_weight.push(if b == T::ZERO { T::ZERO } else { sign });
-                }
-            }
+        for b in bias {
+            let (step, weight) = self.bias_spike(b).map_or((u32::MAX, T::ZERO), |(step, weight)| (step as u32, weight));
+            state.bias_step.push(step);
+            state.bias_weight.push(weight);
         }
         state.total.clear();
         state.total.extend(total.iter().zip(&state.bias_weight).map(|(&x, &weight)| x + weight));
+    }
+
+    /// The neurons as kernels run them, where nothing is disturbed.
+    pub(crate) fn kernel<T: Real>(self, arriving: Arriving<'_, T>) -> Grid<'_, T> {
+        let (readout, rectifier) = (self.readout_step(), self.rectifier_step());
+        Grid {
+            arriving,
+            steps: if self.rectify { rectifier + 1 } else { self.steps() },
+            threshold: self.threshold(),
+            readout,
+            rectifier: (self.rectify && !self.silent_zeros).then_some(rectifier),
+            latch: self.latch,
+            first: if self.two_phases { readout } else { 0 },
+            early: self.two_phases.then(|| self.beyond()),
+            // What a layer sends on is shifted by T - 1 steps; what came before is lost, as in the authors' simulation.
+            sent: self.levels - 1,
+        }
+    }
+
+    fn readout_step(self) -> usize {
+        2 * (self.levels - 1)
+    }
+
+    fn rectifier_step(self) -> usize {
+        3 * (self.levels - 1)
+    }
+
+    fn threshold<T: Real>(self) -> T {
+        T::from_f64(self.levels as f64 - if self.floor { 0.0 } else { 0.5 })
+    }
+
+    /// Potential at the readout beyond that of a value of 1, rounded.
+    fn beyond<T: Real>(self) -> T {
+        T::from_f64(self.levels as f64 + if self.floor { 1.0 } else { 0.5 })
     }
 
     /// One step: `input` has the weighted spikes that arrive in it. Calls `spike` with each neuron that spikes, in
@@ -169,14 +206,12 @@ impl Quartz {
         input: &[T],
         mut spike: impl FnMut(usize, T, bool),
     ) -> u64 {
-        let readout = 2 * (self.levels - 1);
-        let rectifier = 3 * (self.levels - 1);
+        let (readout, rectifier) = (self.readout_step(), self.rectifier_step());
         if self.rectify && step > rectifier {
             return 0;
         }
         let waits = self.two_phases && step < readout;
-        // What a value of 1 leaves room for, rounded.
-        let beyond = T::from_f64(self.levels as f64 + if self.floor { 1.0 } else { 0.5 });
+        let beyond: T = self.beyond();
         let mut received = 0;
         for (neuron, &arriving) in input.iter().enumerate() {
             let mut arriving = arriving;

@@ -228,6 +228,32 @@ impl MaxPool {
         best.unwrap_or_default()
     }
 
+    /// Begins a race: of each window the first spike wins (the last, for a minimum). `awaited` has for each pooling neuron
+    /// how many spikes it waits for.
+    pub(crate) fn begin_race(&self, awaited: &mut Vec<u32>) {
+        awaited.clear();
+        for &size in &self.sizes {
+            let channels = 0..self.geometry.output.channels;
+            awaited.extend(channels.map(|channel| if self.takes_minimum(channel) { size } else { 1 }));
+        }
+    }
+
+    /// Adds the pooling neurons for which spikes of a step end the race to `ended`, in no order.
+    pub(crate) fn race(&self, keys: &[u32], awaited: &mut [u32], ended: &mut Vec<u32>) {
+        let channels = self.geometry.input.channels as u32;
+        for &key in keys {
+            let (pixel, channel) = (key / channels, key % channels);
+            for &window in self.windows_of(pixel as usize) {
+                let pooled = window * channels + channel;
+                let awaited = &mut awaited[pooled as usize];
+                *awaited = awaited.wrapping_sub(1);
+                if *awaited == 0 {
+                    ended.push(pooled);
+                }
+            }
+        }
+    }
+
     /// Pools spike by spike: calls `fire` with each pooling neuron that the spike makes fire.
     ///
     /// Spikes must come in time order, large values first. The maximum of a window is its first positive spike; if

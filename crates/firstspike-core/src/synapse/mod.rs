@@ -265,6 +265,15 @@ impl<T: Real> Projection<T> {
         pixels.map(|(s, &fan)| spikes.spikes_between(s[0] as usize, s[1] as usize) * u64::from(fan)).sum()
     }
 
+    /// Synaptic events of one spike of each of some neurons.
+    pub(crate) fn events_of(&self, keys: &[u32]) -> u64 {
+        if let [everywhere] = self.fan_out[..] {
+            return keys.len() as u64 * u64::from(everywhere);
+        }
+        let channels = self.input().channels as u32;
+        keys.iter().map(|key| u64::from(self.fan_out[(key / channels) as usize])).sum()
+    }
+
     /// Pairs of a neuron that spiked and an existing target: the multiply-adds for all of its spikes together.
     fn distinct(&self, spikes: &SpikeList<T>) -> u64 {
         match self.fan_out[..] {

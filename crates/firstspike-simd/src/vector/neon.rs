@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 
 macro_rules! neon {
     ($name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $select:ident, $max:ident) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $at_least:ident, $select:ident, $max:ident) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
@@ -86,6 +86,14 @@ macro_rules! neon {
             }
 
             #[inline(always)]
+            unsafe fn at_least(self, other: Self) -> u32 {
+                // SAFETY: NEON is part of aarch64.
+                let marks = Self(unsafe { $select($at_least(self.0, other.0), $splat(1.0), $splat(0.0)) });
+                // SAFETY: NEON is part of aarch64.
+                unsafe { marks.positive() }
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 let mut lanes: [$scalar; $lanes] = [0.0; $lanes];
                 // SAFETY: the array holds a register's worth of floats.
@@ -145,6 +153,7 @@ neon!(
     vaddq_f32,
     vfmaq_f32,
     vcgtq_f32,
+    vcgeq_f32,
     vbslq_f32,
     vmaxnmq_f32
 );
@@ -160,6 +169,7 @@ neon!(
     vaddq_f64,
     vfmaq_f64,
     vcgtq_f64,
+    vcgeq_f64,
     vbslq_f64,
     vmaxnmq_f64
 );

@@ -74,6 +74,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            unsafe fn at_least(self, other: Self) -> u32 {
+                (0..Self::LANES).fold(0, |mask, i| mask | u32::from(self.0[i] >= other.0[i]) << i)
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 self.0.iter().enumerate().fold(0, |mask, (i, &lane)| mask | u32::from(lane > 0.0) << i)
             }

@@ -21,31 +21,27 @@ static ORDERS: [u64; 256] = {
     orders
 };
 
-/// Declares a comparison of all lanes with zero that gives a bit for each.
+/// Declares a comparison of all lanes that gives a bit for each.
 macro_rules! comparison {
-    ($name:ident, $register:ty, $feature:literal, |$x:ident| $compare:expr) => {
+    ($name:ident, $register:ty, $feature:literal, |$x:ident, $y:ident| $compare:expr) => {
         /// # Safety
         /// The instruction set must be available.
         #[inline]
         #[target_feature(enable = $feature)]
-        unsafe fn $name<const PREDICATE: i32>($x: $register) -> u32 {
+        unsafe fn $name<const PREDICATE: i32>($x: $register, $y: $register) -> u32 {
             $compare
         }
     };
 }
 
-comparison!(compare_avx2_f32, __m256, "avx2,fma", |x| {
-    _mm256_movemask_ps(_mm256_cmp_ps::<PREDICATE>(x, _mm256_setzero_ps())) as u32
+comparison!(compare_avx2_f32, __m256, "avx2,fma", |x, y| {
+    _mm256_movemask_ps(_mm256_cmp_ps::<PREDICATE>(x, y)) as u32
 });
-comparison!(compare_avx2_f64, __m256d, "avx2,fma", |x| {
-    _mm256_movemask_pd(_mm256_cmp_pd::<PREDICATE>(x, _mm256_setzero_pd())) as u32
+comparison!(compare_avx2_f64, __m256d, "avx2,fma", |x, y| {
+    _mm256_movemask_pd(_mm256_cmp_pd::<PREDICATE>(x, y)) as u32
 });
-comparison!(compare_avx512_f32, __m512, "avx512f", |x| {
-    u32::from(_mm512_cmp_ps_mask::<PREDICATE>(x, _mm512_setzero_ps()))
-});
-comparison!(compare_avx512_f64, __m512d, "avx512f", |x| {
-    u32::from(_mm512_cmp_pd_mask::<PREDICATE>(x, _mm512_setzero_pd()))
-});
+comparison!(compare_avx512_f32, __m512, "avx512f", |x, y| u32::from(_mm512_cmp_ps_mask::<PREDICATE>(x, y)));
+comparison!(compare_avx512_f64, __m512d, "avx512f", |x, y| u32::from(_mm512_cmp_pd_mask::<PREDICATE>(x, y)));
 
 /// Declares a register type for one instruction set and precision. The masks select the first `n` lanes.
 macro_rules! vector {
@@ -136,15 +132,21 @@ macro_rules! vector {
             }
 
             #[inline(always)]
+            unsafe fn at_least(self, other: Self) -> u32 {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { $compare::<_CMP_GE_OQ>(self.0, other.0) }
+            }
+
+            #[inline(always)]
             unsafe fn positive(self) -> u32 {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { $compare::<_CMP_GT_OQ>(self.0) }
+                unsafe { $compare::<_CMP_GT_OQ>(self.0, $zero()) }
             }
 
             #[inline(always)]
             unsafe fn nonzero(self) -> u32 {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { $compare::<_CMP_NEQ_UQ>(self.0) }
+                unsafe { $compare::<_CMP_NEQ_UQ>(self.0, $zero()) }
             }
 
             #[inline(always)]
