@@ -472,6 +472,8 @@ proptest! {
         let single = Runner::new(network_of::<f32>(&layers, true));
         for engine in ENGINES {
             let outcome = run_with(&double, engine, None, &image);
+            // Among slopes that differ much, even such a window may be too narrow for the steepest neuron.
+            prop_assume!(outcome.counts.iter().all(|counts| counts.saturated == 0));
             for (output, expected) in outcome.outputs.iter().zip(&expected) {
                 let error = (output - expected).abs() / scale;
                 prop_assert!(error < 1e4 * f64::EPSILON, "{engine:?}: {output} for {expected}");

@@ -340,7 +340,7 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
                             (a.first, a.count) == (b.first, b.count) && b.start.wrapping_sub(a.start) == step
                         })
                 };
-                let block = Block { rows, columns: columns[ox], step: step * sliding.input[2] };
+                let block = Block { rows, columns: columns[ox], step: step.wrapping_mul(sliding.input[2]) };
                 if PIXELS >= 8 && alike(8) {
                     values_block::<V, WIDTH, 8, TAIL>(sliding, tile, block, to, values);
                     ox += 8;
