@@ -7,30 +7,18 @@ import { codes } from '../../src/codes/index.js';
 import { readNpy, writeNpy } from '../../src/data/npy.js';
 import { readOnnx } from '../../src/import/index.js';
 import { loadNetwork, SpikingNetwork } from '../../src/simulate/spiking-network.js';
-import { encodeIdx, temporaryFolder } from '../data/support.js';
+import { temporaryFolder } from '../data/support.js';
 import { node, tensor } from '../support/onnx-model.js';
-import { firstspike, smallModel, start, succeed } from './support.js';
+import { COUNT, firstspike, pixels, smallImages, smallModel, start, succeed } from './support.js';
 
-const COUNT = 40;
 const folder = temporaryFolder();
 const model = folder.path('small.onnx');
-const images = folder.path('images.idx');
-const labels = folder.path('labels.idx');
+const data = smallImages(folder);
 const batch = folder.path('batch.npy');
-const pixels = Uint8Array.from({ length: COUNT * 16 }, (_, i) => (i * 37 + (i >> 4) * 101) % 256);
-const data = `idx:${images},${labels}`;
 let saved: string;
 
 beforeAll(async () => {
   folder.write('small.onnx', smallModel());
-  folder.write('images.idx', encodeIdx([COUNT, 4, 4], pixels));
-  folder.write(
-    'labels.idx',
-    encodeIdx(
-      [COUNT],
-      Uint8Array.from({ length: COUNT }, (_, i) => i % 4),
-    ),
-  );
   await writeNpy(batch, { data: Float32Array.from(pixels.slice(0, 48), (x) => x / 255), shape: [3, 1, 4, 4] });
   saved = folder.path('saved.safetensors');
   await succeed('convert', model, '--code', 'ttfs', '--calibrate', data, '-o', saved);
@@ -240,7 +228,7 @@ describe.concurrent('eval', () => {
   });
 
   test('needs no labels', async () => {
-    const report = await succeed('eval', saved, '--data', `idx:${images}`);
+    const report = await succeed('eval', saved, '--data', `idx:${folder.path('images.idx')}`);
     expect(report.agreement).toBe(1);
     expect(report).not.toHaveProperty('accuracy');
   });

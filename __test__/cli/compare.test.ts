@@ -3,23 +3,13 @@
 import { describe, expect, test } from 'vitest';
 import { parseCodes } from '../../src/cli/compare.js';
 import { codes } from '../../src/codes/index.js';
-import { encodeIdx, expectError, temporaryFolder } from '../data/support.js';
+import { expectError, temporaryFolder } from '../data/support.js';
 import { node, tensor } from '../support/onnx-model.js';
-import { fail, firstspike, smallModel, succeed } from './support.js';
+import { fail, firstspike, smallImages, smallModel, succeed } from './support.js';
 
-const COUNT = 40;
 const folder = temporaryFolder();
 const model = folder.write('small.onnx', smallModel());
-const pixels = Uint8Array.from({ length: COUNT * 16 }, (_, i) => (i * 37 + (i >> 4) * 101) % 256);
-const images = folder.write('images.idx', encodeIdx([COUNT, 4, 4], pixels));
-const labels = folder.write(
-  'labels.idx',
-  encodeIdx(
-    [COUNT],
-    Uint8Array.from({ length: COUNT }, (_, i) => i % 4),
-  ),
-);
-const data = `idx:${images},${labels}`;
+const data = smallImages(folder);
 
 describe.concurrent('compare', () => {
   test('compares all codes on the same images', async () => {
@@ -60,7 +50,7 @@ describe.concurrent('compare', () => {
     const nodes = [node('Conv', 'x w', 'a'), node('Sigmoid', 'a', 'b'), node('Conv', 'b v', 'y')];
     const initializers = [tensor('w', [3, 1, 1, 1], 1), tensor('v', [2, 3, 1, 1], 1)];
     const path = folder.write('sigmoid.onnx', smallModel({ nodes, initializers }));
-    const args = ['compare', path, '--data', `idx:${images}`, '--codes', 'ttfs,ann'];
+    const args = ['compare', path, '--data', `idx:${folder.path('images.idx')}`, '--codes', 'ttfs,ann'];
     expect((await succeed(...args)).refused).toMatchObject([{ code: 'ttfs', problems: [{ op: 'sigmoid' }] }]);
     const { stdout } = await firstspike(...args);
     expect(stdout).toMatch(/^ttfs cannot express the network:\n {2}b-node: /m);

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { encodeIdx, type temporaryFolder } from '../data/support.js';
 import { type ModelSpec, node, onnxModel, tensor } from '../support/onnx-model.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -102,4 +103,20 @@ export function smallModel(changes: Partial<ModelSpec> = {}): Uint8Array {
 export function smallModelWith(initializer: ReturnType<typeof tensor>): Uint8Array {
   const initializers = SMALL.initializers?.map((one) => (one.name === initializer.name ? initializer : one));
   return smallModel({ initializers });
+}
+
+/** How many images {@link smallImages} writes. */
+export const COUNT = 40;
+
+/** Their pixels, image after image. */
+export const pixels = Uint8Array.from({ length: COUNT * 16 }, (_, i) => (i * 37 + (i >> 4) * 101) % 256);
+
+/** Writes images and labels for {@link smallModel}; gives the DATA that names them. */
+export function smallImages({ write }: Pick<ReturnType<typeof temporaryFolder>, 'write'>): string {
+  const labels = Uint8Array.from({ length: COUNT }, (_, i) => i % 4);
+  const [images, truth] = [
+    write('images.idx', encodeIdx([COUNT, 4, 4], pixels)),
+    write('labels.idx', encodeIdx([COUNT], labels)),
+  ];
+  return `idx:${images},${truth}`;
 }

@@ -2,22 +2,12 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { encodeIdx, temporaryFolder } from '../data/support.js';
-import { fail, firstspike, smallModel, succeed } from './support.js';
+import { temporaryFolder } from '../data/support.js';
+import { fail, firstspike, smallImages, smallModel, succeed } from './support.js';
 
-const COUNT = 40;
 const folder = temporaryFolder();
 const model = folder.write('small.onnx', smallModel());
-const pixels = Uint8Array.from({ length: COUNT * 16 }, (_, i) => (i * 37 + (i >> 4) * 101) % 256);
-const images = folder.write('images.idx', encodeIdx([COUNT, 4, 4], pixels));
-const labels = folder.write(
-  'labels.idx',
-  encodeIdx(
-    [COUNT],
-    Uint8Array.from({ length: COUNT }, (_, i) => i % 4),
-  ),
-);
-const data = `idx:${images},${labels}`;
+const data = smallImages(folder);
 const saved = folder.path('saved.safetensors');
 
 beforeAll(() => succeed('convert', model, '--code', 'ttfs', '--calibrate', data, '-o', saved));
