@@ -74,6 +74,23 @@ export type * from './graph/graph.js';
 export { type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
 export {
+  type CompartmentTrace,
+  effectiveWeights,
+  RULES,
+  type Rules,
+  traceCompartment,
+} from './loihi/arithmetic.js';
+export type * from './loihi/network.js';
+export {
+  type ChipInput,
+  ChipSimulator,
+  firstCompartments,
+  type GroupCounts,
+  type SimulateOptions,
+  type Simulation,
+  simulateChip,
+} from './loihi/simulate.js';
+export {
   type CurveColumn,
   type CurveData,
   type CurvePlot,

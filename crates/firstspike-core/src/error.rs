@@ -48,6 +48,12 @@ pub enum RunError {
     /// The reference network has other populations.
     #[error("the reference has other populations than the network")]
     ReferenceMismatch,
+    /// Spikes or biases from outside do not fit a network in the chip's integers.
+    #[error("{reason}")]
+    ChipInput {
+        /// What does not fit.
+        reason: String,
+    },
     /// The cancel flag was raised.
     #[error("cancelled")]
     Cancelled,

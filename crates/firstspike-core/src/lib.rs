@@ -17,6 +17,7 @@ mod disturbance;
 mod engine;
 mod error;
 pub mod fit;
+pub mod loihi;
 mod network;
 mod neuron;
 mod random;

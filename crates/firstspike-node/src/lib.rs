@@ -9,10 +9,12 @@
 mod calibration;
 mod describe;
 mod fit;
+mod loihi;
 mod network;
 mod task;
 
 pub use fit::{fit, fit_work};
+pub use loihi::{chip_trace, chip_weights};
 use napi_derive::napi;
 
 /// Version of the kernel; equals that of the package.

@@ -69,7 +69,9 @@ impl Failure for RunError {
     fn status(&self) -> Status {
         match self {
             Self::Cancelled => Status::Cancelled,
-            Self::InputLength { .. } | Self::NotFinite { .. } | Self::Overflow { .. } => Status::InvalidArg,
+            Self::InputLength { .. } | Self::NotFinite { .. } | Self::Overflow { .. } | Self::ChipInput { .. } => {
+                Status::InvalidArg
+            }
             Self::ReferenceMismatch => Status::GenericFailure,
         }
     }
