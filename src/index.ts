@@ -102,7 +102,16 @@ export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js
 export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
 export type { Disturbance } from './simulate/disturbance.js';
 export type { ImageSource } from './simulate/images.js';
-export type { Engine, Layer, LayerDifference, LayerSpikes, Precision, RunOptions, RunResult } from './simulate/run.js';
+export type {
+  Engine,
+  Layer,
+  LayerDifference,
+  LayerSpikes,
+  Moments,
+  Precision,
+  RunOptions,
+  RunResult,
+} from './simulate/run.js';
 export { Sequence } from './simulate/sequence.js';
 export { loadNetwork, SpikingNetwork } from './simulate/spiking-network.js';
 export type { StreamOptions, StreamResult } from './simulate/stream.js';

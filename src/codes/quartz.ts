@@ -274,7 +274,7 @@ function build(original: Topology, { levels, scales, ...decisions }: QuartzParam
         role: input ? 'input' : encodes ? 'pool' : rectify ? 'activation' : 'relay',
         neurons: neurons(extent),
         window: windows[index],
-        neuron: encodes ? { kind: 'quartzinput', levels } : neuron,
+        neuron: encodes ? { kind: 'quartzinput', levels, between: false } : neuron,
         decode: { scale: scale[index], shift: 0 },
         ...rescaled(stage, topology, scale, scale[index]),
       };

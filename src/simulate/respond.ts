@@ -30,6 +30,7 @@ export async function respond(
     threads: 1,
     recordSpikes: false,
     recordNeurons: false,
+    recordChannels: false,
     firstImage: 0,
   };
   const { outputs } = await runTask(undefined, (task) => network.run(values, settings, task));

@@ -24,8 +24,10 @@ export interface RunOptions {
   readonly record?: {
     /** Every spike: neuron and time. */
     readonly spikes?: boolean;
-    /** Spikes of each neuron, summed over the batch. */
+    /** Spikes of each neuron, summed over the batch; of a comparison also how often it is active in the original. */
     readonly neurons?: boolean;
+    /** Of a comparison: the moments of each channel. */
+    readonly channels?: boolean;
   };
   /** Whether to run the original network on the same images and compare every layer with it. */
   readonly compare?: boolean;
@@ -66,6 +68,22 @@ export interface LayerSpikes {
   readonly times: Float32Array | Float64Array;
 }
 
+/** Sums over pairs of a neuron's value and the original activation, in units of the latter. */
+export interface Moments {
+  /** Of the values. */
+  readonly values: number;
+  /** Of the original activations. */
+  readonly originals: number;
+  /** Of the squares of the values. */
+  readonly valueSquares: number;
+  /** Of the squares of the original activations. */
+  readonly originalSquares: number;
+  /** Of the products of both. */
+  readonly products: number;
+  /** Of the squares of their differences. */
+  readonly squares: number;
+}
+
 /** How far one layer is from the original network over a batch. */
 export interface LayerDifference {
   readonly name: string;
@@ -75,6 +93,10 @@ export interface LayerDifference {
   readonly relativeRms: number;
   /** Neurons whose original activation is not zero, summed over images. */
   readonly originalActive: number;
+  /** Of each channel, if recorded. */
+  readonly channels?: readonly Moments[];
+  /** In how many images the original activation of each neuron is not zero, if recorded. */
+  readonly activeImages?: Uint32Array;
 }
 
 /** What a run gives. */

@@ -1,20 +1,15 @@
 /** A network in a code, ready to run. */
 
-import { ann } from '../codes/ann.js';
 import type { CodedTopology } from '../codes/code.js';
 import { codeNamed } from '../codes/index.js';
 import { lower } from '../codes/lower.js';
-import { elements, type Graph, type Shape } from '../graph/graph.js';
-import type { BindingNetwork, BindingOutcome, BindingSequence, BindingWeightDisturbance } from '../kernel.js';
-import { asNdArray, type TensorLike } from '../tensor.js';
-import { bindNetwork } from './bind.js';
-import { checkChoice, checkThreads } from './check.js';
-import { bindDisturbance } from './disturbance.js';
+import type { Graph, Shape } from '../graph/graph.js';
+import type { TensorLike } from '../tensor.js';
+import { CodedNetwork } from './coded-network.js';
 import { readNetwork, writeNetwork } from './file.js';
 import { asImages, type ImageSource, type Images } from './images.js';
-import type { Layer, Precision, RunOptions, RunResult } from './run.js';
+import type { Layer, RunOptions, RunResult } from './run.js';
 import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
-import { orAborted, runTask } from './task.js';
 
 /** A network in a spiking code. Make one with `convert`, or load one with `loadNetwork`. */
 export class SpikingNetwork {
@@ -26,10 +21,7 @@ export class SpikingNetwork {
   readonly inputShape: Shape;
   /** Shape of one output. */
   readonly outputShape: Shape;
-  readonly #coded: CodedTopology;
-  readonly #bound = new Map<string, BindingNetwork>();
-  #disturbed: { readonly key: string; readonly network: BindingNetwork } | undefined;
-  #layers: readonly Layer[] | undefined;
+  readonly #network: CodedNetwork;
 
   /**
    * @param parameters of the code, as {@link SpikingNetwork.code} has them.
@@ -39,23 +31,15 @@ export class SpikingNetwork {
     const { name, version, build } = codeNamed(code);
     this.graph = graph;
     this.code = { name, version, parameters };
-    this.#coded = build(lower(graph), parameters);
-    this.inputShape = this.#coded.topology.inputShape;
-    this.outputShape = this.#coded.topology.outputShape;
+    this.#network = new CodedNetwork(build(lower(graph), parameters));
+    const { topology } = this.#network.coded;
+    this.inputShape = topology.inputShape;
+    this.outputShape = topology.outputShape;
   }
 
   /** The layers in the order in which they run; the input first, the readout last. */
   get layers(): readonly Layer[] {
-    if (!this.#layers) {
-      const { topology, populations } = this.#coded;
-      const { connections } = this.#bind('f32', 'code');
-      this.#layers = topology.populations.map(({ name, extent }, index) => {
-        const { role, neurons, window } = populations[index];
-        const shape = [extent.height, extent.width, extent.channels] as const;
-        return { name, role, shape, neurons, window, connections: connections[index] };
-      });
-    }
-    return this.#layers;
+    return this.#network.layers;
   }
 
   /**
@@ -87,87 +71,13 @@ export class SpikingNetwork {
   }
 
   /** @internal {@link run} for images that were checked before. */
-  async runImages({ data, count }: Images, options: RunOptions): Promise<RunResult> {
-    const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
-    const { firstImage = 0 } = options;
-    const disturbance = bindDisturbance(options.disturbance);
-    checkChoice('engine', engine, ['event', 'layered']);
-    checkChoice('precision', precision, ['f32', 'f64']);
-    checkThreads(threads);
-    const network = disturbance.weights
-      ? this.#bindDisturbed(precision, disturbance.weights)
-      : this.#bind(precision, 'code');
-    const original = compare ? this.#bind(precision, 'original') : undefined;
-    const settings = {
-      count,
-      event: engine === 'event',
-      threads,
-      recordSpikes: record.spikes ?? false,
-      recordNeurons: record.neurons ?? false,
-      firstImage,
-      disturbance: disturbance.run,
-    };
-    const run = (state?: BindingSequence) =>
-      runTask(signal, (task) => network.run(data, settings, task, original, state));
-    const { sequence } = options;
-    const outcome = await (sequence && network.keepsState ? orAborted(sequence.next(this, run), signal) : run());
-    return this.#result(outcome, count);
+  runImages(images: Images, options: RunOptions): Promise<RunResult> {
+    return this.#network.runImages(images, options);
   }
 
-  /** The network of the code with disturbed weights; that of the last disturbance is kept. */
-  #bindDisturbed(precision: Precision, weights: BindingWeightDisturbance): BindingNetwork {
-    const key = JSON.stringify([precision, weights]);
-    if (this.#disturbed?.key !== key) {
-      this.#disturbed = { key, network: bindNetwork(this.#coded, precision === 'f64', weights) };
-    }
-    return this.#disturbed.network;
-  }
-
-  /** The kernel's network: of the code, or the original one in the same populations. Packed when first needed. */
-  #bind(precision: Precision, what: 'code' | 'original'): BindingNetwork {
-    const key = `${precision} ${what}`;
-    const known = this.#bound.get(key);
-    if (known) return known;
-    const coded = what === 'code' ? this.#coded : ann.build(this.#coded.topology, {});
-    const bound = bindNetwork(coded, precision === 'f64');
-    this.#bound.set(key, bound);
-    return bound;
-  }
-
-  #result(outcome: BindingOutcome, count: number): RunResult {
-    const { topology, populations } = this.#coded;
-    const names = topology.populations.map(({ name }) => name);
-    const layers = outcome.counts.map((counts, index) => {
-      const { role, neurons } = populations[index];
-      const neuronSpikes = outcome.neuronSpikes[index];
-      return { name: names[index], role, neurons, ...counts, ...(neuronSpikes && { neuronSpikes }) };
-    });
-    const spikes = outcome.trains
-      .map((train, index) => ({ name: names[index], ...train }))
-      .filter((_, index) => populations[index].window);
-    const original = outcome.differences.length > 0 && {
-      ...this.#outputs(outcome.referenceOutputs, count),
-      differences: outcome.differences.map(({ max, squares, referenceSquares, referenceActive }, index) => ({
-        name: names[index],
-        max,
-        relativeRms: squares === 0 ? 0 : Math.sqrt(squares / referenceSquares),
-        originalActive: referenceActive,
-      })),
-    };
-    return {
-      ...this.#outputs(outcome.outputs, count),
-      imageSpikes: outcome.imageSpikes,
-      counters: { images: count, layers },
-      ...(spikes.length > 0 && { spikes }),
-      ...(original && { original }),
-      seconds: outcome.seconds,
-    };
-  }
-
-  #outputs(data: Float32Array | Float64Array, count: number): Pick<RunResult, 'logits' | 'labels'> {
-    const classes = elements(this.outputShape);
-    const labels = Int32Array.from({ length: count }, (_, image) => largest(data, image * classes, classes));
-    return { logits: asNdArray(data, [count, ...this.outputShape]), labels };
+  /** @internal The populations that it runs. */
+  get coded(): CodedTopology {
+    return this.#network.coded;
   }
 }
 
@@ -183,11 +93,4 @@ export function loadNetwork(path: string): Promise<SpikingNetwork> {
     void network.layers;
     return network;
   });
-}
-
-/** Index of the largest of `count` numbers from `start` on; the first, if several are. */
-function largest(data: Float32Array | Float64Array, start: number, count: number): number {
-  let best = 0;
-  for (let i = 1; i < count; i++) if (data[start + i] > data[start + best]) best = i;
-  return best;
 }

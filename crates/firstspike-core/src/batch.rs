@@ -1,9 +1,10 @@
 //! Runs over many images: threads, cancelling, recording, comparison with a reference.
 
+use crate::comparison::{Differences, ImageDifferences};
 use crate::disturbance::Disturbance;
 use crate::engine::{Engine, Workspace};
 use crate::error::RunError;
-use crate::network::Network;
+use crate::network::{Network, Population};
 use crate::real::Real;
 use crate::record::{Counts, Record, Train};
 use crate::signal::Signal;
@@ -53,19 +54,6 @@ pub struct Request<'a, T, I> {
     pub progress: &'a AtomicUsize,
 }
 
-/// How far a population is from the reference, over all images.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Differences {
-    /// Largest |value - reference|.
-    pub max: f64,
-    /// Sum of squares of the differences.
-    pub squares: f64,
-    /// Sum of squares of the reference.
-    pub reference_squares: f64,
-    /// Neurons whose reference is not zero, summed over images.
-    pub reference_active: u64,
-}
-
 /// What a run gave.
 #[derive(Clone, Debug)]
 pub struct Outcome<T> {
@@ -92,7 +80,7 @@ struct ImageOutcome<T> {
     output: Vec<T>,
     counts: Vec<Counts>,
     reference_output: Vec<T>,
-    differences: Vec<Differences>,
+    differences: Vec<ImageDifferences>,
     spikes: Vec<(Vec<u32>, Vec<T>)>,
 }
 
@@ -193,7 +181,10 @@ impl<T: Real> Runner<T> {
                 twin.run(&reference.network, Engine::Layered, image);
                 outcome.reference_output = twin.output().to_vec();
                 outcome.differences = (0..network.populations().len())
-                    .map(|index| differences(network, index, &space.signals[index], &twin.signals[index]))
+                    .map(|index| {
+                        let (own, twin) = (&space.signals[index], &twin.signals[index]);
+                        ImageDifferences::between(network, index, own, twin, request.record)
+                    })
                     .collect();
             });
         }
@@ -247,22 +238,6 @@ fn recorded<T: Real>(record: Record, network: &Network<T>, index: usize, signal:
     (neurons, times)
 }
 
-fn differences<T: Real>(network: &Network<T>, index: usize, signal: &Signal<T>, reference: &Signal<T>) -> Differences {
-    let population = &network.populations()[index];
-    let decode = population.decode;
-    let values = network.decoded(index, signal);
-    let mut differences = Differences::default();
-    for (value, reference) in values.into_iter().zip(reference.values(population.shape)) {
-        let difference = (value * decode.scale + decode.shift - reference).to_f64();
-        let reference = reference.to_f64();
-        differences.max = differences.max.max(difference.abs());
-        differences.squares += difference * difference;
-        differences.reference_squares += reference * reference;
-        differences.reference_active += u64::from(reference != 0.0);
-    }
-    differences
-}
-
 fn merge<T: Real, I: Real>(
     network: &Network<T>,
     request: &Request<'_, T, I>,
@@ -275,11 +250,17 @@ fn merge<T: Real, I: Real>(
         image_spikes: Vec::with_capacity(results.len()),
         counts: vec![Counts::default(); populations.len()],
         reference_outputs: Vec::new(),
-        differences: vec![Differences::default(); if request.reference.is_some() { populations.len() } else { 0 }],
+        differences: Vec::new(),
         trains: Vec::new(),
         neuron_spikes: Vec::new(),
         elapsed,
     };
+    if request.reference.is_some() {
+        let none = |population: &Population<T>| {
+            Differences::none(population.shape.len(), population.shape.channels, request.record)
+        };
+        outcome.differences = populations.iter().map(none).collect();
+    }
     if request.record.spikes {
         outcome.trains = populations.iter().map(|_| Train { offsets: vec![0], ..Train::default() }).collect();
     }
@@ -293,11 +274,8 @@ fn merge<T: Real, I: Real>(
         for (sum, counts) in outcome.counts.iter_mut().zip(result.counts) {
             *sum += counts;
         }
-        for (sum, differences) in outcome.differences.iter_mut().zip(result.differences) {
-            sum.max = sum.max.max(differences.max);
-            sum.squares += differences.squares;
-            sum.reference_squares += differences.reference_squares;
-            sum.reference_active += differences.reference_active;
+        for (sum, differences) in outcome.differences.iter_mut().zip(&result.differences) {
+            sum.add(differences);
         }
         for (index, (neurons, times)) in result.spikes.iter().enumerate() {
             if let Some(counts) = outcome.neuron_spikes.get_mut(index) {

@@ -13,6 +13,7 @@
 mod aligned;
 mod batch;
 mod calibration;
+mod comparison;
 mod disturbance;
 mod engine;
 mod error;
@@ -28,8 +29,9 @@ mod signal;
 mod synapse;
 mod weights;
 
-pub use batch::{Differences, Outcome, Request, Runner, Sequence};
+pub use batch::{Outcome, Request, Runner, Sequence};
 pub use calibration::{Calibration, Statistics};
+pub use comparison::{Differences, Moments};
 pub use disturbance::{Disturbance, WeightDisturbance};
 pub use engine::{Engine, Workspace};
 pub use error::{BuildError, RunError};

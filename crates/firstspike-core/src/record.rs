@@ -48,8 +48,10 @@ impl AddAssign for Counts {
 pub struct Record {
     /// Every spike: neuron and time.
     pub spikes: bool,
-    /// Spikes of each neuron, summed over images.
+    /// Spikes of each neuron, summed over images, and how often its reference is active.
     pub neurons: bool,
+    /// Moments of each channel's values and those of the reference.
+    pub channels: bool,
 }
 
 /// All spikes of one population over a batch.

@@ -45,7 +45,7 @@ fn request<'a>(images: &'a [f32], raised: &'a AtomicBool, progress: &'a AtomicUs
     Request {
         reference: None,
         engine: Engine::Layered,
-        record: Record { spikes: true, neurons: true },
+        record: Record { spikes: true, neurons: true, channels: true },
         disturbance: None,
         first_image: 0,
         images,
@@ -102,6 +102,12 @@ fn a_batch_is_its_images_one_after_another() {
                 sum.squares += differences.squares;
                 sum.reference_squares += differences.reference_squares;
                 sum.reference_active += differences.reference_active;
+                for (sum, channel) in sum.channels.iter_mut().zip(&differences.channels) {
+                    *sum += channel;
+                }
+                for (sum, active) in sum.active.iter_mut().zip(&differences.active) {
+                    *sum += active;
+                }
                 let (train, own) = (&mut expected.trains[index], &alone.trains[index]);
                 assert_eq!(own.offsets, [0, own.neurons.len() as u32]);
                 train.neurons.extend(&own.neurons);
@@ -148,26 +154,49 @@ fn records_agree_with_counts_and_come_only_if_asked_for() {
 fn differences_are_those_of_decoded_values_from_the_reference() {
     let (runner, reference, images) = (Runner::new(network(true)), Runner::new(network(false)), images(6));
     let outcome = run(&runner, Some(&reference), Engine::Event, &images);
-    let mut expected = [Differences::default(); 3];
+    let mut expected: Vec<Differences> =
+        runner.network().populations().iter().map(|_| Differences::default()).collect();
+    for (expected, population) in expected.iter_mut().zip(runner.network().populations()) {
+        expected.channels.resize(population.shape.channels, Moments::default());
+        expected.active.resize(population.shape.len(), 0);
+    }
     let mut spaces = [Workspace::new(runner.network()), Workspace::new(reference.network())];
     for image in images.chunks(PIXELS.len()) {
         spaces[0].run(runner.network(), Engine::Event, image);
         spaces[1].run(reference.network(), Engine::Layered, image);
         for (index, (expected, population)) in expected.iter_mut().zip(runner.network().populations()).enumerate() {
             let [values, twins] = [0, 1].map(|side| spaces[side].signals[index].values(population.shape));
-            for (value, twin) in values.into_iter().zip(twins) {
+            for (neuron, (value, twin)) in values.into_iter().zip(twins).enumerate() {
                 let decoded = if index == 1 { 2.0 * value - 0.25 } else { value };
                 expected.max = expected.max.max((decoded - twin).abs());
                 expected.squares += (decoded - twin).powi(2);
                 expected.reference_squares += twin * twin;
                 expected.reference_active += u64::from(twin != 0.0);
+                expected.active[neuron] += u32::from(twin != 0.0);
+                let channels = expected.channels.len();
+                let channel = &mut expected.channels[neuron % channels];
+                channel.values += decoded;
+                channel.references += twin;
+                channel.value_squares += decoded * decoded;
+                channel.reference_squares += twin * twin;
+                channel.products += decoded * twin;
+                channel.squares += (decoded - twin).powi(2);
             }
         }
     }
     assert_eq!(outcome.differences[0].max, 0.0);
     assert!(outcome.differences[1].max > 0.0);
-    for (got, expected) in outcome.differences.iter().zip(expected) {
+    for (got, expected) in outcome.differences.iter().zip(&expected) {
         assert_eq!((got.max, got.reference_active), (expected.max, expected.reference_active));
+        assert_eq!(got.channels.len(), expected.channels.len());
+        assert_eq!(got.active, expected.active);
+        for (got, expected) in got.channels.iter().zip(&expected.channels) {
+            let numbers =
+                |m: &Moments| [m.values, m.references, m.value_squares, m.reference_squares, m.products, m.squares];
+            for (got, expected) in numbers(got).into_iter().zip(numbers(expected)) {
+                assert!((got - expected).abs() <= 1e-12 * expected.abs());
+            }
+        }
         assert!((got.squares - expected.squares).abs() <= 1e-12 * expected.squares);
         assert!((got.reference_squares - expected.reference_squares).abs() <= 1e-12 * expected.reference_squares);
     }

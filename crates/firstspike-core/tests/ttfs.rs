@@ -37,7 +37,7 @@ fn run(network: Network<f64>, image: &[f64]) -> Outcome<f64> {
         let request = Request {
             reference: None,
             engine,
-            record: Record { spikes: true, neurons: true },
+            record: Record { spikes: true, neurons: true, channels: true },
             disturbance: None,
             first_image: 0,
             images: image,

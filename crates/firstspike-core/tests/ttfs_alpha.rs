@@ -57,7 +57,7 @@ fn run_with<T: Real>(
         engine,
         disturbance,
         first_image: 0,
-        record: Record { spikes: true, neurons: true },
+        record: Record { spikes: true, neurons: true, channels: true },
         images: image,
         count: 1,
         cancel: &AtomicBool::new(false),

@@ -193,6 +193,8 @@ pub enum BindingNeuron {
     QuartzInput {
         /// Levels of time.
         levels: u32,
+        /// Whether values between two levels are shared out to both.
+        between: bool,
     },
     /// Rates: spikes whenever a threshold's worth of input has come together.
     IntegrateAndFire {
@@ -447,9 +449,10 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             bias: if *signed_bias { BiasSpike::Sign } else { BiasSpike::Time },
             bias_limit: *bias_limit,
             readout: *readout,
+            between: false,
         }),
-        BindingNeuron::QuartzInput { levels } => {
-            Neuron::QuartzInput(Quartz { bias: BiasSpike::None, ..Quartz::new(*levels as usize) })
+        BindingNeuron::QuartzInput { levels, between } => {
+            Neuron::QuartzInput(Quartz { bias: BiasSpike::None, between: *between, ..Quartz::new(*levels as usize) })
         }
         BindingNeuron::IntegrateAndFire { presentation, threshold, initial, signed, keep } => {
             Neuron::IntegrateAndFire(IntegrateAndFire {

@@ -3,7 +3,8 @@
 use crate::describe::{BindingPopulation, population};
 use crate::task::{BindingTask, spawn};
 use firstspike_core::{
-    Disturbance, Engine, Level, Network, Outcome, Real, Record, Request, Runner, Sequence, Train, WeightDisturbance,
+    Disturbance, Engine, Level, Moments, Network, Outcome, Real, Record, Request, Runner, Sequence, Train,
+    WeightDisturbance,
 };
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
 use napi::{Env, Error, Result, Status};
@@ -45,6 +46,8 @@ pub struct BindingRunOptions {
     pub record_spikes: bool,
     /// Whether to count the spikes of each neuron.
     pub record_neurons: bool,
+    /// Whether to compare channel by channel.
+    pub record_channels: bool,
     /// Index in the data set of the first image.
     pub first_image: u32,
     /// What goes wrong.
@@ -111,6 +114,11 @@ pub struct BindingDifferences {
     pub reference_squares: f64,
     /// Neurons whose reference is not zero, summed over images.
     pub reference_active: f64,
+    /// Six numbers for each channel, if recorded: sums of values, of references, of the squares of each, of their
+    /// products, and of the squares of the differences.
+    pub channels: Float64Array,
+    /// In how many images the reference of each neuron is not zero, if recorded.
+    pub active: Uint32Array,
 }
 
 /// All spikes of one population.
@@ -190,12 +198,14 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
                 .collect(),
             differences: outcome
                 .differences
-                .iter()
+                .into_iter()
                 .map(|differences| BindingDifferences {
                     max: differences.max,
                     squares: differences.squares,
                     reference_squares: differences.reference_squares,
                     reference_active: differences.reference_active as f64,
+                    channels: differences.channels.iter().flat_map(six).collect::<Vec<_>>().into(),
+                    active: differences.active.into(),
                 })
                 .collect(),
             trains: outcome.trains.into_iter().map(BindingTrain::from).collect(),
@@ -203,6 +213,12 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
             seconds: outcome.elapsed.as_secs_f64(),
         }
     }
+}
+
+/// The sums in the order in which they are handed over.
+fn six(moments: &Moments) -> [f64; 6] {
+    let Moments { values, references, value_squares, reference_squares, products, squares } = *moments;
+    [values, references, value_squares, reference_squares, products, squares]
 }
 
 fn build<T: Real>(
@@ -230,7 +246,8 @@ fn start<'env, T: Handover>(
     let runner = Arc::clone(runner);
     let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
     let engine = if options.event { Engine::Event } else { Engine::Layered };
-    let record = Record { spikes: options.record_spikes, neurons: options.record_neurons };
+    let record =
+        Record { spikes: options.record_spikes, neurons: options.record_neurons, channels: options.record_channels };
     let count = options.count as usize;
     let first_image = options.first_image;
     let disturbance = options.disturbance.as_ref().map(|d| Disturbance {

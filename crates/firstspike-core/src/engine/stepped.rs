@@ -39,16 +39,19 @@ impl<T: Real> Workspace<T> {
                 if at_once {
                     for (key, &v) in (0..).zip(&self.potentials) {
                         self.counts[index].saturated += u64::from(v.abs() > T::ONE);
-                        let spikes = &mut train[quartz.step_of(v)];
-                        spikes.keys.push(key);
-                        spikes.values.push(T::ONE);
+                        for (step, weight) in quartz.input_spikes(v) {
+                            train[step].keys.push(key);
+                            train[step].values.push(weight);
+                        }
                     }
                 } else {
                     let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
                     let mut moved = Vec::new();
                     for (key, &v) in self.potentials.iter().enumerate() {
                         self.counts[index].saturated += u64::from(v.abs() > T::ONE);
-                        send(&mut train, &mut moved, disturbed.as_ref(), shape, (quartz.step_of(v), key, T::ONE));
+                        for (step, weight) in quartz.input_spikes(v) {
+                            send(&mut train, &mut moved, disturbed.as_ref(), shape, (step, key, weight));
+                        }
                     }
                     push_moved(&mut train, moved, shape);
                 }

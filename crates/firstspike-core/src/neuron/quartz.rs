@@ -56,6 +56,9 @@ pub struct Quartz {
     /// Whether the spikes are read as an output, and the potential at the spike with them: it tells how far the neuron
     /// was beyond the threshold, and so the value between two levels of time.
     pub readout: bool,
+    /// Of an input: whether a value between two levels is shared out to both of their steps, so that nothing is rounded
+    /// (a ramp that begins between two steps), to measure what other layers do by themselves.
+    pub between: bool,
 }
 
 /// State of a population of Quartz neurons.
@@ -86,6 +89,7 @@ impl Quartz {
             bias: BiasSpike::Time,
             bias_limit: 1.5,
             readout: false,
+            between: false,
         }
     }
 
@@ -107,6 +111,20 @@ impl Quartz {
         let last = (self.levels - 1) as f64;
         let step = (last * (2.0 - x.to_f64())).clamp(0.0, 4.0 * last - 1.0);
         ((step + INTEGERS) - INTEGERS) as usize
+    }
+
+    /// The spikes of a value that is put on the grid: step and weight. Two, where it lies between levels and is shared
+    /// out.
+    pub(crate) fn input_spikes<T: Real>(self, x: T) -> impl Iterator<Item = (usize, T)> {
+        let last = (self.levels - 1) as f64;
+        let (step, share) = if self.between {
+            let time = (last * (2.0 - x.to_f64())).clamp(0.0, 4.0 * last - 1.0);
+            (time as usize, time.fract())
+        } else {
+            (self.step_of(x), 0.0)
+        };
+        let second = (share > 0.0).then(|| (step + 1, T::from_f64(share)));
+        std::iter::once((step, T::from_f64(1.0 - share))).chain(second)
     }
 
     /// Step and weight of the spike of a bias, if it has one.
