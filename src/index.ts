@@ -20,6 +20,7 @@ export type { CodeName, CodeOptions } from './codes/index.js';
 export type { QuartzOptions } from './codes/quartz.js';
 export type { RangeOptions } from './codes/ranges.js';
 export type { IfOptions, LifOptions, RateOptions } from './codes/rate.js';
+export type { Reach } from './codes/reach.js';
 export {
   type AdaptiveLifCurveParameters,
   adaptiveLifCurve,
@@ -47,6 +48,16 @@ export {
   compare,
   type RefusedCode,
 } from './evaluate/compare.js';
+export { type DiagnoseOptions, diagnose } from './evaluate/diagnose.js';
+export type {
+  Diagnosis,
+  Finding,
+  FindingKind,
+  LayerDiagnosis,
+  LayerError,
+  OutputError,
+  Remedy,
+} from './evaluate/diagnosis.js';
 export { energyRatio } from './evaluate/energy.js';
 export {
   type EvaluateOptions,
@@ -55,6 +66,7 @@ export {
   type LabelledBatch,
   type LayerReport,
 } from './evaluate/evaluate.js';
+export { allRemedies } from './evaluate/findings.js';
 export type { Timing } from './evaluate/latency.js';
 export type { QuartzOperations } from './evaluate/quartz-operations.js';
 export {

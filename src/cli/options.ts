@@ -26,17 +26,20 @@ export interface CalibrationOptions {
   readonly channelPercentiles?: boolean;
 }
 
+/** Numbers by the name of a layer; that of all others has the empty name. */
+type ByLayer = Readonly<Record<string, number>>;
+
 /** How a code is chosen and calibrated. */
 export interface CodingOptions extends CalibrationOptions {
   readonly code?: string;
-  readonly steps?: number;
+  readonly steps?: ByLayer;
   readonly zeta?: number;
   readonly rounding?: string;
   readonly gates?: string;
   readonly product?: string;
   readonly price?: number;
   readonly saturate?: boolean;
-  readonly percentile?: Readonly<Record<string, number>>;
+  readonly percentile?: ByLayer;
   readonly set?: readonly string[];
 }
 
@@ -81,10 +84,12 @@ export function number(text: string): number {
   throw new InvalidArgumentError('It must be a number.');
 }
 
-/** `P` for all layers or `LAYER=P` for one; may be repeated. The key of all layers is the empty name. */
-function percentile(text: string, earlier: Readonly<Record<string, number>> = {}): Record<string, number> {
-  const at = text.lastIndexOf('=');
-  return { ...earlier, [at < 0 ? '' : text.slice(0, at)]: number(text.slice(at + 1)) };
+/** `X` for all layers or `LAYER=X` for one; may be repeated. */
+function byLayer(parse: (text: string) => number): (text: string, earlier?: ByLayer) => ByLayer {
+  return (text, earlier = {}) => {
+    const at = text.lastIndexOf('=');
+    return { ...earlier, [at < 0 ? '' : text.slice(0, at)]: parse(text.slice(at + 1)) };
+  };
 }
 
 function collect(text: string, earlier: readonly string[] = []): string[] {
@@ -103,7 +108,11 @@ export function addCalibrationOptions(command: Command): Command {
 /** Adds the options by which a code is chosen and calibrated. */
 export function addCodingOptions(command: Command, code: Option): Command {
   return addCalibrationOptions(command.addOption(code))
-    .option('--steps <N>', 'time steps of codes that have them', wholeNumber(0))
+    .option(
+      '--steps <[LAYER=]N>',
+      'time steps of codes that have them (fs, amos: also of one layer)',
+      byLayer(wholeNumber(0)),
+    )
     .option('--zeta <X>', 'ttfs, ttfs-alpha: windows are 1 + X times the largest activation (default: 0.5)', number)
     .option('--saturate', 'ttfs: clip values beyond their window, as hardware would')
     .addOption(new Option('--rounding <HOW>', 'fs, amos: to the nearest value, or down').choices(['nearest', 'down']))
@@ -120,7 +129,11 @@ export function addCodingOptions(command: Command, code: Option): Command {
         'exact',
       ]),
     )
-    .option('--percentile <[LAYER=]P>', 'percentile that counts as the largest activation (default: 100)', percentile)
+    .option(
+      '--percentile <[LAYER=]P>',
+      'percentile that counts as the largest activation (default: 100)',
+      byLayer(number),
+    )
     .option('--set <NAME=VALUE>', 'any other setting of the code (see inspect --json); may be repeated', collect);
 }
 
@@ -280,12 +293,12 @@ async function calibrateOn(
 /** The options that a code takes; others that were given are refused. */
 function codeOptions(
   name: string,
-  { steps, zeta, saturate, rounding, gates, price, product, percentile: percentiles, set = [] }: CodingOptions,
+  { zeta, saturate, rounding, gates, price, product, set = [], ...byLayers }: CodingOptions,
 ): object {
-  const { '': percentile, ...layers } = percentiles ?? {};
-  const layerPercentiles = Object.keys(layers).length > 0 ? layers : undefined;
+  const [steps, layerSteps] = separate(byLayers.steps);
+  const [percentile, layerPercentiles] = separate(byLayers.percentile);
   const given = Object.entries({
-    ...{ steps, zeta, saturate, rounding, gates, price, product, percentile, layerPercentiles },
+    ...{ steps, layerSteps, zeta, saturate, rounding, gates, price, product, percentile, layerPercentiles },
   });
   const used = given.filter(([, value]) => value !== undefined);
   const known = Object.keys(codeNamed(name).defaults as object);
@@ -295,4 +308,10 @@ function codeOptions(
   const settings = parseSettings(name as CodeName, set, problems);
   if (problems.length > 0) throw new FirstspikeError('OPTION_INVALID', problems);
   return { ...Object.fromEntries(used), ...settings };
+}
+
+/** The number of all layers, and those of single ones, if there are any. */
+function separate(numbers: ByLayer = {}): [number | undefined, ByLayer | undefined] {
+  const { '': all, ...layers } = numbers;
+  return [all, Object.keys(layers).length > 0 ? layers : undefined];
 }

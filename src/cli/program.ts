@@ -7,6 +7,7 @@ import { compareCommand } from './compare.js';
 import type { Context } from './context.js';
 import { convertCommand } from './convert.js';
 import { demoCommand } from './demo.js';
+import { diagnoseCommand } from './diagnose.js';
 import { evalCommand } from './eval.js';
 import { fitCommand } from './fit.js';
 import { inspectCommand } from './inspect.js';
@@ -37,6 +38,7 @@ export function createProgram(): { run: (args: readonly string[]) => Promise<num
     evalCommand,
     compareCommand,
     sweepCommand,
+    diagnoseCommand,
     fitCommand,
   ]) {
     program.addCommand(command(context));

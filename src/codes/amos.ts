@@ -55,6 +55,7 @@ export const amos: Code<AmosOptions, AmosParameters> = {
   needsCalibration: true,
   defaults: {
     steps: RELU_STEPS,
+    layerSteps: {},
     rounding: 'nearest',
     gates: 'fitted',
     product: 'spiking',

@@ -53,6 +53,7 @@ export const fewSpike: Code<FewSpikeOptions, FewSpikeParameters> = {
   needsCalibration: true,
   defaults: {
     steps: RELU_STEPS,
+    layerSteps: {},
     rounding: 'nearest',
     gates: 'fitted',
     input: 'values',

@@ -9,7 +9,15 @@ import type { Calibration, Distribution } from './calibration.js';
 import type { Tools } from './code.js';
 import { type FitResult, fitProblems, type Histogram, requestFit } from './fitting.js';
 import { type FunctionName, functionNamed, functions } from './functions.js';
-import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, statisticsOf } from './ranges.js';
+import {
+  choiceProblems,
+  layerProblems,
+  percentileProblems,
+  type RangeOptions,
+  rangeOf,
+  statisticsOf,
+  stepProblems,
+} from './ranges.js';
 import { type Population, readout, type Topology } from './topology.js';
 import { warnOfClipping, warnOfLargest } from './warnings.js';
 
@@ -17,6 +25,8 @@ import { warnOfClipping, warnOfLargest } from './warnings.js';
 export interface GateOptions extends RangeOptions {
   /** K, steps of a layer, 1 to 24. If absent, 10 for ReLU, and for other functions as many as their publication has. */
   readonly steps?: number;
+  /** K of single layers, by name. */
+  readonly layerSteps?: Readonly<Record<string, number>>;
   /** Whether what a ReLU gives is rounded to the nearest value that a gate can send, or down, as published. */
   readonly rounding?: 'nearest' | 'down';
   /**
@@ -91,10 +101,14 @@ export function gateProblems(
   populations: readonly Gated[],
   published: object,
 ): Problem[] {
-  const { steps, rounding, gates, price, restarts, seed, ...range } = options;
+  const { steps, layerSteps, rounding, gates, price, restarts, seed, ...range } = options;
   const names = populations.map(({ name }) => name);
   const problems = [
     ...fitProblems({ steps, price, restarts, seed }, 24),
+    ...Object.entries(layerSteps).flatMap(([layer, own]) => [
+      ...layerProblems(layer, names),
+      ...stepProblems(own, 1, 24).map((problem) => ({ ...problem, layer })),
+    ]),
     ...choiceProblems('rounding', rounding, ['nearest', 'down']),
     ...choiceProblems('gates', gates, ['fitted', 'shipped', 'published']),
     ...percentileProblems(range, names),
@@ -127,6 +141,11 @@ export async function chooseGates<Gate extends Ranged>(
   return Object.fromEntries(chosen);
 }
 
+/** K of a layer, if it was asked for. */
+export function stepsOf(name: string, { steps, layerSteps }: GateOptions): number | undefined {
+  return layerSteps?.[name] ?? steps;
+}
+
 /** Binary digits of values from 0 to `largest`, most significant first. */
 export function digits(steps: number, largest: number): number[] {
   const alpha = largest / (1 - 2 ** -steps);
@@ -140,7 +159,8 @@ function reluGate<Gate extends Ranged>(
   tools: Tools,
   maker: GateMaker<Gate>,
 ): Gate {
-  const { steps = RELU_STEPS, rounding = 'nearest' } = options;
+  const { rounding = 'nearest' } = options;
+  const steps = stepsOf(name, options) ?? RELU_STEPS;
   const [, largest] = rangeOf(calibration, name, options);
   const reach = largest > 0 ? largest : 1;
   warnOfLargest(name, calibration, reach, tools);
@@ -166,7 +186,8 @@ async function gateOf<Gate extends Ranged>(
     return gate;
   }
   const { of, steps: usual } = functions[activation as FunctionName];
-  const { steps = usual[maker.code], price, restarts, seed } = { ...FITTED[maker.code], ...options };
+  const { price, restarts, seed } = { ...FITTED[maker.code], ...options };
+  const steps = stepsOf(name, options) ?? usual[maker.code];
   const seen = seenValues(inputs, options.layerPercentiles?.[name] ?? options.percentile ?? 100);
   warnOfClipping(name, inputs, seen.range, tools);
   const request = requestFit(maker.code, of, seen.range, seen, { steps, price, restarts, seed });

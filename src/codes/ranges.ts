@@ -62,11 +62,14 @@ export function percentileProblems(
       const message = `percentile ${percent}${layer === undefined ? ' of all layers' : ''} is not above 0 and at most 100.`;
       problems.push({ layer, message, remedy: 'Choose one near 100, such as 99.9.' });
     }
-    if (layer !== undefined && !layers.includes(layer)) {
-      problems.push({ layer, message: 'there is no such layer.', remedy: `Layers are ${layers.join(', ')}.` });
-    }
-    return problems;
+    return [...problems, ...(layer === undefined ? [] : layerProblems(layer, layers))];
   });
+}
+
+/** What is wrong with the name of a layer. */
+export function layerProblems(layer: string, layers: readonly string[]): Problem[] {
+  if (layers.includes(layer)) return [];
+  return [{ layer, message: 'there is no such layer.', remedy: `Layers are ${layers.join(', ')}.` }];
 }
 
 /** What is wrong with a number of steps. */

@@ -8,7 +8,9 @@ export interface Reach {
   readonly largest: readonly number[];
   /** The difference between two activations that can be told apart; 0 where all can. */
   readonly step: readonly number[];
-  /** Of neurons with fitted gates: the inputs that they were made for. */
+  /** K, of gates. */
+  readonly steps?: number;
+  /** Of fitted gates: the inputs that they were made for. */
   readonly inputs?: readonly [number, number];
 }
 
@@ -28,6 +30,7 @@ export function reachOf({ neuron, decode, encoder }: CodedPopulation): Reach | u
       const reach = {
         largest: [positive.reduce((a, b) => a + b, 0)],
         step: [Math.min(...neuron.output.map(Math.abs))],
+        steps: neuron.output.length,
       };
       const [low, high] = neuron.range;
       return Number.isFinite(low) ? { ...reach, inputs: [low, high] } : reach;
