@@ -35,6 +35,7 @@ impl From<Either<Float32Array, Float64Array>> for Numbers {
 
 /// How to run.
 #[napi(object, object_to_js = false)]
+#[expect(clippy::struct_excessive_bools, reason = "independent choices")]
 pub struct BindingRunOptions {
     /// Number of images.
     pub count: u32,
