@@ -92,7 +92,19 @@ export {
   type Rules,
   traceCompartment,
 } from './loihi/arithmetic.js';
+export { type ChipEvaluation, type EvaluateChipOptions, evaluateChip } from './loihi/evaluate.js';
 export type * from './loihi/network.js';
+export {
+  type ChipEncoder,
+  type ChipProgram,
+  type ChipReader,
+  encodeImages,
+  type LayerLoss,
+  labelsOf,
+  type SpikeTimes,
+  scores,
+} from './loihi/program.js';
+export { discretiseQuartz, type QuartzChipOptions } from './loihi/quartz.js';
 export {
   type ChipInput,
   ChipSimulator,
