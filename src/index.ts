@@ -85,6 +85,7 @@ export { describeGraph, type GraphDescription, type NodeDescription } from './gr
 export type * from './graph/graph.js';
 export { type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
+export { activityOf } from './loihi/activity.js';
 export {
   type CompartmentTrace,
   effectiveWeights,
@@ -92,6 +93,24 @@ export {
   type Rules,
   traceCompartment,
 } from './loihi/arithmetic.js';
+export {
+  type Cost,
+  type EnergyModel,
+  type EnergyModelName,
+  energyModels,
+  QUARTZ_MEASURED,
+  STANDBY,
+  type SynapseKind,
+} from './loihi/energy.js';
+export {
+  type Activity,
+  type CoreActivity,
+  type DynamicEnergy,
+  type Estimate,
+  estimate,
+  type Flow,
+  type PartActivity,
+} from './loihi/estimate.js';
 export { type ChipEvaluation, type EvaluateChipOptions, evaluateChip } from './loihi/evaluate.js';
 export type * from './loihi/network.js';
 export {
