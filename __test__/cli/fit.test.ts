@@ -41,7 +41,7 @@ describe.concurrent('fit', () => {
 
   test.each<[string, string[], RegExp]>([
     ['no function', [], /no function is named/],
-    ['an unknown function', ['--function', 'softplus'], /no function "softplus"/],
+    ['an unknown function', ['--function', 'arctan'], /no function "arctan"/],
     ['an empty range', ['--function', 'silu', '--range=1,1'], /from 1 to 1/],
     ['too many steps', ['--function', 'silu', '--steps', '40'], /40 steps/],
     ['a layer that is not there', ['--model', model, '--layer', 'none'], /no such layer/],

@@ -31,8 +31,10 @@ export function uniform(count: number, seed: number): Float64Array {
 
 /** What only some networks may have. */
 export interface Kinds {
-  /** Sigmoids and products; without them only ReLU remains. */
+  /** Smooth functions and products; without them only ReLU remains. */
   readonly smooth: boolean;
+  /** Clipped ReLUs; if absent, where smooth functions are. */
+  readonly clipped?: boolean;
 }
 
 const natural = fc.nat({ max: 9999 });
@@ -61,10 +63,10 @@ const shapes: fc.Arbitrary<Shape> = fc.oneof(
 );
 
 /** Networks with a few images each. */
-export function samples({ smooth }: Kinds): fc.Arbitrary<Sample> {
+export function samples({ smooth, clipped = smooth }: Kinds): fc.Arbitrary<Sample> {
   // Windows often do not fit, and are tried more often.
   const often = Object.keys(GROW).flatMap((kind) => (WINDOWED.includes(kind) ? [kind, kind, kind] : [kind]));
-  const kinds = often.filter((kind) => smooth || !SMOOTH.includes(kind));
+  const kinds = often.filter((kind) => (smooth || !SMOOTH.includes(kind)) && (clipped || kind !== 'clippedRelu'));
   return fc
     .record({ shape: shapes, steps: fc.array(steps, { minLength: 1, maxLength: 10 }), seed: natural })
     .map(({ shape, steps, seed }) => {
@@ -84,7 +86,8 @@ export function samples({ smooth }: Kinds): fc.Arbitrary<Sample> {
 }
 
 const WINDOWED = ['conv', 'maxPool', 'averagePool'];
-const SMOOTH = ['sigmoid', 'product', 'gate'];
+const SMOOTH = ['sigmoid', 'curve', 'product', 'gate'];
+const CURVES = ['silu', 'hard-swish', 'tanh', 'gelu', 'gelu-tanh', 'erf', 'softplus', 'softsign', 'mish'] as const;
 
 type Grow = (builder: GraphBuilder, from: string, step: Step, tensors: readonly string[]) => void;
 
@@ -125,6 +128,23 @@ const GROW: Readonly<Record<string, Grow>> = {
   },
   sigmoid(builder, from) {
     builder.add({ op: 'Activation', fn: 'sigmoid' }, builder.shape(from), [from]);
+  },
+  curve(builder, from, { seed, choice }) {
+    const slope = { fn: 'elu', parameters: [1 + (choice % 3)] } as const;
+    const fn = CURVES[seed % (CURVES.length + 1)];
+    builder.add({ op: 'Activation', ...(fn ? { fn } : slope) }, builder.shape(from), [from]);
+  },
+  clippedRelu(builder, from, { choice }) {
+    const parameters = [(1 + (choice % 8)) / 8];
+    builder.add({ op: 'Activation', fn: 'clipped-relu', parameters }, builder.shape(from), [from]);
+  },
+  select(builder, from, { seed, choice }) {
+    const shape = builder.shape(from);
+    const axis = choice % shape.length;
+    const chosen = Array.from({ length: shape[axis] }, (_, i) => i).filter((i) => (seed >> i) & 1);
+    if (chosen.length === 0) return;
+    const indices = choice & 16 ? chosen.reverse() : chosen;
+    builder.add({ op: 'Select', axis, indices }, shape.with(axis, indices.length), [from]);
   },
   maxPool(builder, from, step) {
     const shape = builder.shape(from);

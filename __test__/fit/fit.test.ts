@@ -105,7 +105,7 @@ test.each<[string, Partial<FitOptions>, RegExp]>([
   ['one bit', { bits: 1 }, /1 bits/],
   ['no restarts', { restarts: 0 }, /0 restarts/],
   ['a seed that is no whole number', { seed: 0.5 }, /seed 0.5/],
-  ['a function that nobody knows', { function: 'softplus' as FunctionName }, /no function "softplus"/],
+  ['a function that nobody knows', { function: 'arctan' as FunctionName }, /no function "arctan"/],
   ['a function that is not finite', { function: (x) => Math.sqrt(x) }, /not finite everywhere/],
   ['an importance that is negative', { importance: (x) => x }, /importance is negative/],
   ['a product as a neuron', { function: 'product' }, /one input/],

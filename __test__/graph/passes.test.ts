@@ -5,7 +5,7 @@ import { dropRepeatedRelu } from '../../src/graph/passes/drop-repeated-relu.js';
 import { foldAffineBackward } from '../../src/graph/passes/fold-affine-backward.js';
 import { foldAffineForward } from '../../src/graph/passes/fold-affine-forward.js';
 import { foldPad } from '../../src/graph/passes/fold-pad.js';
-import { fuseSilu } from '../../src/graph/passes/fuse-silu.js';
+import { fuseActivations } from '../../src/graph/passes/fuse-activations.js';
 import { PASSES, simplify } from '../../src/graph/passes/index.js';
 import { mergeAffines } from '../../src/graph/passes/merge-affines.js';
 import { moveAffineDown } from '../../src/graph/passes/move-affine-down.js';
@@ -296,7 +296,7 @@ test('relu-before-pool leaves a pooling that is read elsewhere', () => {
   expect(reluBeforePool(graph)).toBe(graph);
 });
 
-describe('fuse-silu', () => {
+describe('fuse-activations', () => {
   const gated = (swap: boolean) => {
     const builder = new GraphBuilder([3]).affine([1, 2, 3], [0, 1, 2]);
     const x = builder.last;
@@ -306,17 +306,17 @@ describe('fuse-silu', () => {
 
   test.each([true, false])('fuses a tensor and its own sigmoid (gate first: %s)', (swap) => {
     const { builder } = gated(swap);
-    const result = applied(fuseSilu, builder.build());
+    const result = applied(fuseActivations, builder.build());
     expect(result.nodes).toMatchObject([{ op: 'Affine' }, { fn: 'silu', origin: ['Activation1', 'Mul2'] }]);
   });
 
   test('keeps a sigmoid that is read elsewhere, and other gates', () => {
     const { builder, gate } = gated(false);
     const shared = builder.add({ op: 'Add' }, [3], [builder.last, gate]).build();
-    expect(ops(applied(fuseSilu, shared))).toEqual(['Affine', 'Activation', 'Activation', 'Add']);
+    expect(ops(applied(fuseActivations, shared))).toEqual(['Affine', 'Activation', 'Activation', 'Add']);
     const other = new GraphBuilder([3]).add({ op: 'Activation', fn: 'sigmoid' });
     const gates = other.add({ op: 'Mul' }, [3], [other.last, other.last]).build();
-    expect(fuseSilu(gates)).toBe(gates);
+    expect(fuseActivations(gates)).toBe(gates);
   });
 });
 

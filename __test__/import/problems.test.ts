@@ -14,8 +14,8 @@ const single = (op: string, inputs: string, attributes = {}) => [node(op, inputs
 
 /** Each by what is wrong: the model, and words of its only problem. */
 const unsupported: Record<string, readonly [ModelSpec, RegExp]> = {
-  'an operator': [{ nodes: single('Tanh', 'x') }, /y-node \(Tanh\): is not supported\. .*Relu/],
-  'an unheard-of operator': [{ nodes: single('Frobnicate', 'x') }, /Supported are Add, AveragePool, .*Transpose/],
+  'an operator': [{ nodes: single('Cos', 'x') }, /y-node \(Cos\): is not supported\. .*Relu/],
+  'an unheard-of operator': [{ nodes: single('Frobnicate', 'x') }, /Supported are Abs, Add, AveragePool, .*Transpose/],
   'a name from JavaScript': [{ nodes: single('constructor', 'x') }, /constructor\): is not supported/],
   'another domain': [
     { nodes: [node('FusedConv', 'x', 'y', {}, { domain: 'com.microsoft' })] },
@@ -179,13 +179,63 @@ const unsupported: Record<string, readonly [ModelSpec, RegExp]> = {
     { nodes: single('Pad', 'x t', { mode: 'reflect' }), initializers: [int64s('t', 0, 0, 1, 1, 0, 0, 1, 1)] },
     /mode reflect/,
   ],
-  'padding of channels': [
-    { nodes: single('Pad', 'x t'), initializers: [int64s('t', 0, 1, 0, 0, 0, 0, 0, 0)] },
-    /only the height and width/,
+  'padding of all axes': [
+    { nodes: single('Pad', 'x t'), initializers: [int64s('t', 0, 1, 1, 1, 0, 0, 0, 0)] },
+    /Pad two axes/,
+  ],
+  'padding of images': [
+    { nodes: single('Pad', 'x t'), initializers: [int64s('t', 1, 0, 0, 0, 0, 0, 0, 0)] },
+    /Pad two axes/,
   ],
   'padding of a vector': [
     { nodes: single('Pad', 'x t'), inputs: vector, initializers: [int64s('t', 0, 1, 0, 0)] },
-    /only/,
+    /Pad two axes/,
+  ],
+  'the larger of two tensors': [
+    { nodes: [node('Relu', 'x', 'h'), node('Max', 'x h')] },
+    /compares two tensors.*one number/,
+  ],
+  'a power that is no small one': [
+    { nodes: single('Pow', 'x p'), initializers: [tensor('p', [], 0.5)] },
+    /exponent 0.5/,
+  ],
+  'a mean over images': [{ nodes: single('ReduceMean', 'x', { axes: [0] }) }, /the batch axis/],
+  'a mean of everything': [{ nodes: single('ReduceMean', 'x') }, /the batch axis/],
+  'a choice among images': [
+    { nodes: single('Gather', 'x i', { axis: 0 }), initializers: [int64s('i', 0)] },
+    /among images/,
+  ],
+  'elements taken twice': [{ nodes: single('Gather', 'x i', { axis: 1 }), initializers: [int64s('i', 0, 0)] }, /twice/],
+  'a cast to integers': [{ nodes: [node('Cast', 'x', 'y', { to: 7 })] }, /int64/],
+  'a batch that becomes another axis': [
+    {
+      nodes: [node('Shape', 'x', 's'), node('Concat', 'one s', 't', { axis: 0 }), node('Reshape', 'x t')],
+      initializers: [int64s('one', 2)],
+    },
+    /the shape \[2,N,2,4,4\]/,
+  ],
+  'an axis of the batch that is squeezed': [
+    { nodes: single('Squeeze', 'x a'), initializers: [int64s('a', 0)] },
+    /takes away the batch axis/,
+  ],
+  'local response normalisation': [
+    { nodes: single('LRN', 'x', { size: 5 }) },
+    /neighbouring channels.*approximate 'lrn'/,
+  ],
+  'dequantisation of what was not quantised': [
+    { nodes: single('DequantizeLinear', 'x s'), initializers: [tensor('s', [], 1)] },
+    /was not rounded to integers/,
+  ],
+  'quantisation with a scale for each channel': [
+    { nodes: single('QuantizeLinear', 'x s'), initializers: [tensor('s', [2], 1)] },
+    /has 2 scales/,
+  ],
+  'quantisation to 32 bits': [
+    {
+      nodes: single('QuantizeLinear', 'x s z'),
+      initializers: [tensor('s', [], 1), { name: 'z', dims: [], type: TYPE.int32, raw: new Uint8Array(4) }],
+    },
+    /rounds to int32/,
   ],
   'softmax in the middle': [
     { nodes: [node('Softmax', 'x', 's'), node('MatMul', 's w')], inputs: vector, initializers: weights },
@@ -204,6 +254,25 @@ const unsupported: Record<string, readonly [ModelSpec, RegExp]> = {
 };
 
 const invalid: Record<string, readonly [ModelSpec, RegExp]> = {
+  'clipping to nothing': [
+    { nodes: single('Clip', 'x a b'), initializers: [tensor('a', [], 2), tensor('b', [], 1)] },
+    /from 2 to 1/,
+  ],
+  'elements that do not exist': [
+    { nodes: single('Gather', 'x i', { axis: 1 }), initializers: [int64s('i', 2)] },
+    /takes elements \[2\] of 2/,
+  ],
+  'a split that does not add up': [
+    { nodes: single('Split', 'x s', { axis: 1 }), initializers: [int64s('s', 1, 2)] },
+    /splits 2 elements into \[1,2\]/,
+  ],
+  'a slice with a step of 0': [
+    {
+      nodes: single('Slice', 'x s e a p'),
+      initializers: [int64s('s', 0), int64s('e', 1), int64s('a', 1), int64s('p', 0)],
+    },
+    /step of 0/,
+  ],
   'no opset': [{ nodes: single('Relu', 'x'), opsets: {} }, /which version/],
   'no output': [{ nodes: single('Relu', 'x'), outputs: [] }, /no output/],
   'an output that nothing writes': [{ nodes: single('Relu', 'x'), outputs: ['z'] }, /depends on no input/],
@@ -348,28 +417,28 @@ describe('all problems at once', () => {
   test('three unsupported operators, each by name, with what follows them', async () => {
     const model = onnxModel({
       nodes: [
-        node('Clip', 'x', 'a'),
+        node('ThresholdedRelu', 'x', 'a'),
         node('Conv', 'a w', 'b', { pads: [-1, 0, 0, 0] }),
         node('LSTM', 'b', 'c'),
         node('MatMul', 'c nan', 'd', { whatever: 1 }),
-        node('Tanh', 'd'),
+        node('Cos', 'd'),
       ],
       initializers: [...kernel, tensor('nan', [2, 2], Number.NaN)],
     });
     const error = await expectImportError(readOnnx(model), 'MODEL_INVALID');
     expect(error.problems.map(({ node, op }) => `${node} ${op}`)).toEqual([
-      'a-node Clip',
+      'a-node ThresholdedRelu',
       'b-node Conv',
       'c-node LSTM',
       'd-node MatMul',
-      'y-node Tanh',
+      'y-node Cos',
     ]);
     expect(error.message.split('\n')).toHaveLength(5);
   });
 
   test('problems of the model besides those of its nodes', async () => {
     const model = onnxModel({
-      nodes: [node('Tanh', 'x', 'a'), node('Erf', 'a')],
+      nodes: [node('Cos', 'x', 'a'), node('ThresholdedRelu', 'a')],
       opsets: { '': 40 },
       inputs: { x: [1, 'W'] },
     });
@@ -379,7 +448,7 @@ describe('all problems at once', () => {
 
   test('unnamed and duplicate nodes are told apart by their outputs', async () => {
     const nodes = ['', 'same', 'same'].map((name, i) =>
-      node('Tanh', i ? `t${i}` : 'x', i < 2 ? `t${i + 1}` : 'y', {}, { name }),
+      node('Cos', i ? `t${i}` : 'x', i < 2 ? `t${i + 1}` : 'y', {}, { name }),
     );
     const error = await expectImportError(readOnnx(onnxModel({ nodes })));
     expect(error.problems.map(({ node }) => node)).toEqual(['t1', 't2', 'y']);

@@ -179,6 +179,9 @@ const KINDS = [
   'relu',
   'sigmoid',
   'silu',
+  'clipped-relu',
+  'limit',
+  'select',
   'self-gate',
   'max-pool',
   'average-pool',
@@ -272,7 +275,17 @@ function grow(builder: GraphBuilder, { kind, seed, kernel, strides, dilations, p
   else if (kind === 'relu') builder.relu();
   else if (kind === 'sigmoid') builder.add({ op: 'Activation', fn: 'sigmoid' });
   else if (kind === 'silu') builder.add({ op: 'Activation', fn: 'silu' });
-  else if (kind === 'self-gate') {
+  else if (kind === 'clipped-relu') builder.add({ op: 'Activation', fn: 'clipped-relu', parameters: [1 + (seed % 3)] });
+  else if (kind === 'limit') {
+    const all = (value: number) => new Float64Array(channels).fill(value);
+    builder
+      .relu()
+      .affine(all(flag ? -1 : -0.5), all(1.5))
+      .relu();
+  } else if (kind === 'select') {
+    const indices = Array.from({ length: channels }, (_, i) => i).filter((i) => i === 0 || (seed >> i) & 1);
+    builder.add({ op: 'Select', axis: 0, indices: flag ? indices : indices.reverse() }, shape.with(0, indices.length));
+  } else if (kind === 'self-gate') {
     const x = builder.last;
     const gate = builder.add({ op: 'Activation', fn: 'sigmoid' }).last;
     builder.add({ op: 'Mul' }, shape, flag ? [x, gate] : [gate, x]);

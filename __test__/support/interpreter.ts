@@ -16,11 +16,36 @@ import type {
 import { elements, shapeOf } from '../../src/graph/graph.js';
 import { readElements } from '../../src/graph/weights.js';
 
-const ACTIVATIONS: Record<ActivationFunction, (v: number) => number> = {
+const ACTIVATIONS: Record<ActivationFunction, (v: number, ...parameters: number[]) => number> = {
   relu: (v) => Math.max(v, 0),
+  'clipped-relu': (v, ceiling) => Math.min(Math.max(v, 0), ceiling),
   sigmoid: (v) => 1 / (1 + Math.exp(-v)),
   silu: (v) => v / (1 + Math.exp(-v)),
+  'hard-swish': (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6,
+  tanh: Math.tanh,
+  gelu: (v) => (v / 2) * (1 + erf(v / Math.SQRT2)),
+  'gelu-tanh': (v) => (v / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  erf,
+  elu: (v, slope) => (v > 0 ? v : slope * Math.expm1(v)),
+  softplus: (v) => Math.log1p(Math.exp(v)),
+  softsign: (v) => v / (1 + Math.abs(v)),
+  mish: (v) => v * Math.tanh(Math.log1p(Math.exp(v))),
+  quantize: (v, scale, low, high) => Math.min(Math.max(nearestEven(Math.fround(v / scale)), low), high) * scale,
 };
+
+/** A series of positive terms; beyond 6 nothing is left of the rest. */
+function erf(v: number): number {
+  if (Math.abs(v) > 6) return Math.sign(v);
+  let sum = 0;
+  for (let n = 0, term = v; n < 200; n++, term *= (2 * v * v) / (2 * n + 1)) sum += term;
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-v * v) * sum;
+}
+
+function nearestEven(v: number): number {
+  const down = Math.floor(v);
+  if (v - down !== 0.5) return Math.round(v);
+  return down % 2 === 0 ? down : down + 1;
+}
 
 /** All tensors of a graph by name, for one image (row major). */
 export function evaluate(graph: Graph, image: Float64Array): Map<string, Float64Array> {
@@ -67,7 +92,7 @@ function compute(node: GraphNode, inputs: Float64Array[], shapes: Shape[], shape
         new Float64Array(elements(shape)),
       );
     case 'Activation':
-      return x.map((v) => ACTIVATIONS[node.fn](v));
+      return x.map((v) => ACTIVATIONS[node.fn](v, ...(node.parameters ?? [])));
     case 'MaxPool':
       return maxPool(node, x, shapes[0], shape);
     case 'AveragePool':
@@ -76,6 +101,10 @@ function compute(node: GraphNode, inputs: Float64Array[], shapes: Shape[], shape
       return pixels(shape, (c, y, xx) => at(x, shapes[0], c, y - node.pads[0], xx - node.pads[1]));
     case 'Concat':
       return concat(node, inputs, shapes, shape);
+    case 'Select':
+      return Float64Array.from(indices(shape), (index) => {
+        return x[offset(index.with(node.axis, node.indices[index[node.axis]]), shapes[0])];
+      });
     case 'Reshape':
       return x;
     case 'Transpose': {

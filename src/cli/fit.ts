@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Importance } from '../codes/fitting.js';
-import { type FunctionName, functions } from '../codes/functions.js';
+import { type FunctionName, functions, isFitted } from '../codes/functions.js';
 import { lower } from '../codes/lower.js';
 import { statisticsOf } from '../codes/ranges.js';
 import { FirstspikeError } from '../errors.js';
@@ -105,9 +105,9 @@ async function layerOf(
 ): Promise<Pick<FitOptions, 'function' | 'range' | 'importance'>> {
   const { graph } = await loadFile(path);
   const layers = lower(graph).populations.flatMap(({ name, stage }) =>
-    stage.kind === 'neurons' && stage.activation !== 'identity' ? [{ name, fn: stage.activation }] : [],
+    stage.kind === 'neurons' && stage.activation !== 'identity' ? [{ name, fn: stage.activation, stage }] : [],
   );
-  const fitted = layers.filter(({ fn }) => fn !== 'relu');
+  const fitted = layers.filter(({ fn }) => isFitted(fn));
   const layer = fitted.find(({ name }) => name === options.layer);
   if (!layer) {
     const message =
@@ -124,7 +124,11 @@ async function layerOf(
   const inputs = statisticsOf(calibration, layer.name).inputs;
   const range = options.range ?? (inputs && ([inputs.min, inputs.max] as const));
   const measured = inputs && range && { range, counts: inputs.histogram(range, CELLS) };
-  return { function: layer.fn, range, importance: options.importance ?? measured };
+  const { parameters } = layer.stage;
+  const fn = layer.fn as FunctionName;
+  const { family } = functions[fn];
+  const target = family && parameters ? (x: number) => family(x, ...parameters) : fn;
+  return { function: target, range, importance: options.importance ?? measured };
 }
 
 /** `LOW,HIGH`. */

@@ -98,7 +98,7 @@ async function parametrise(
   const { product, ...all } = { ...amos.defaults, ...options } as Required<AmosOptions>;
   const populations = gated(topology);
   refuse(amos.unsupported(topology), [
-    ...gateProblems(all, populations, maker.published),
+    ...gateProblems(all, populations, maker),
     ...choiceProblems('product', product, ['spiking', 'exact']),
   ]);
   const [gates, products] = await Promise.all([

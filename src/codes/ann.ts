@@ -24,7 +24,8 @@ export const ann: Code<object, Record<string, never>> = {
 /** A population that does not spike. */
 export function analog({ extent, stage }: Population, role: Role): CodedPopulation {
   if (stage.kind !== 'neurons') return { role, neurons: 0 };
-  return { role, neurons: neurons(extent), neuron: { kind: 'analog', activation: stage.activation } };
+  const { activation, parameters = [] } = stage;
+  return { role, neurons: neurons(extent), neuron: { kind: 'analog', activation, parameters: [...parameters] } };
 }
 
 function roleOf({ stage }: Population): Role {

@@ -44,7 +44,7 @@ export interface LayerStatistics extends ActivationStatistics {
   percentile(percent: number, channel?: number): number;
   /** Numbers of activations in cells that divide a range evenly; those beyond it are left out. */
   histogram(range: readonly [number, number], cells: number): Float64Array;
-  /** What the layer's activation function is applied to; absent where it has none, or ReLU. */
+  /** What the layer's activation function is applied to; absent where it has none, or one that needs no fit. */
   readonly inputs?: Distribution;
 }
 

@@ -3,6 +3,7 @@
 import { foldInputAffine } from '../graph/fold-input.js';
 import type { Bias, Shape } from '../graph/graph.js';
 import { depthwise } from './depthwise.js';
+import { isFitted } from './functions.js';
 import { type Extent, neurons, type Population, type Projection, type Stage, type Topology } from './topology.js';
 
 /** A stage whose sources are other populations. */
@@ -56,21 +57,22 @@ export interface Exposed {
   readonly topology: Topology;
   /** Where each population of the original is. */
   readonly places: readonly number[];
-  /** Where the inputs of its activation function are; absent where it has none, or ReLU. */
+  /** Where the inputs of its activation function are; absent where it has none, or one that needs no fit. */
   readonly inputs: readonly (number | undefined)[];
 }
 
-/** Puts what activation functions other than ReLU are applied to into populations of their own. */
+/** Puts what activation functions that have to be fitted are applied to into populations of their own. */
 export function exposeInputs(topology: Topology): Exposed {
   const populations: Population[] = [];
   const places: number[] = [];
   const inputs: (number | undefined)[] = [];
   for (const { name, extent, stage: original } of topology.populations) {
     let stage = withSources(original, (source) => places[source]);
-    const bare = stage.kind !== 'neurons' || stage.activation === 'identity' || stage.activation === 'relu';
+    const bare = stage.kind !== 'neurons' || !isFitted(stage.activation);
     inputs.push(bare ? undefined : populations.length);
     if (stage.kind === 'neurons' && !bare) {
-      const sum = { ...stage, activation: 'identity' as const };
+      const { projections } = stage;
+      const sum: Stage = { kind: 'neurons', projections, bias: stage.bias, activation: 'identity' };
       const source = populations.push({ name: `${name}/inputs`, extent, stage: sum }) - 1;
       const bias = { values: new Float64Array(extent.channels) };
       stage = { ...stage, projections: [{ source, synapse: { kind: 'identity', extent } }], bias };

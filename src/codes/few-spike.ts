@@ -88,7 +88,7 @@ async function parametrise(
   const { input, ...all } = { ...fewSpike.defaults, ...options } as Required<FewSpikeOptions>;
   const populations = gated(topology);
   refuse(fewSpike.unsupported(topology), [
-    ...gateProblems(all, populations, published),
+    ...gateProblems(all, populations, maker),
     ...choiceProblems('input', input, ['values', 'spikes']),
   ]);
   const gates = await chooseGates(populations, calibration, options, tools, maker);

@@ -1,6 +1,6 @@
 /**
- * Gates: what codes make of activation functions that send values in K steps. For ReLU they are binary digits, in
- * closed form; for all other functions they are fitted to what calibration saw at each layer's inputs, taken from fits
+ * Gates: what codes make of activation functions that send values in K steps. For ReLU, clipped or not, they are binary
+ * digits, in closed form, and so they are for whole numbers from 0 to 2^K - 1; for all other functions they are fitted to what calibration saw at each layer's inputs, taken from fits
  * that come with the package, or from the authors' publication.
  */
 
@@ -8,7 +8,7 @@ import { ConvertError, type Problem } from '../errors.js';
 import type { Calibration, Distribution } from './calibration.js';
 import type { Tools } from './code.js';
 import { type FitResult, fitProblems, type Histogram, requestFit } from './fitting.js';
-import { type FunctionName, functionNamed, functions } from './functions.js';
+import { type FunctionName, functionNamed, functions, isFitted } from './functions.js';
 import {
   choiceProblems,
   layerProblems,
@@ -42,6 +42,9 @@ export interface GateOptions extends RangeOptions {
   readonly seed?: number;
 }
 
+/** Most steps of a gate. */
+const MOST_STEPS = 24;
+
 /** Steps of a ReLU, unless others are asked for. */
 export const RELU_STEPS = 10;
 
@@ -73,7 +76,7 @@ export interface GateMaker<Gate extends Ranged> {
 }
 
 /** A population that stands for an activation function. */
-export type Gated = Population & { readonly activation: string };
+export type Gated = Population & { readonly activation: string; readonly parameters: readonly number[] };
 
 /** The populations that stand for an activation function, other than in the readout. */
 export function gated(topology: Topology): Gated[] {
@@ -81,14 +84,19 @@ export function gated(topology: Topology): Gated[] {
   return topology.populations.flatMap((population, index) => {
     const { stage } = population;
     if (stage.kind !== 'neurons' || stage.activation === 'identity' || tail[index]) return [];
-    return [{ ...population, activation: stage.activation }];
+    return [{ ...population, activation: stage.activation, parameters: stage.parameters ?? [] }];
   });
 }
 
 /** Activation functions of a network that nothing is known of. */
 export function unsupportedGates(topology: Topology): Problem[] {
-  return gated(topology).flatMap(({ name, activation }): Problem[] => {
-    if (functionNamed(activation)) return [];
+  return gated(topology).flatMap(({ name, activation, parameters }): Problem[] => {
+    if (activation === 'quantize' && bitsOf(parameters) === undefined) {
+      const message = 'rounding to integers of either sign has no gate.';
+      const remedy = "Read the model without it: option approximate 'quantization' (--approximate quantization).";
+      return [{ layer: name, node: name, op: activation, message, remedy }];
+    }
+    if (!isFitted(activation) || functionNamed(activation)) return [];
     const message = `nothing is known of the function ${activation}.`;
     const remedy = `Functions are ${Object.keys(functions).join(', ')}; --code ann runs the network as it is.`;
     return [{ layer: name, node: name, op: activation, message, remedy }];
@@ -99,27 +107,34 @@ export function unsupportedGates(topology: Topology): Problem[] {
 export function gateProblems(
   options: Required<GateOptions>,
   populations: readonly Gated[],
-  published: object,
+  known: Readonly<Record<'shipped' | 'published', object>>,
 ): Problem[] {
   const { steps, layerSteps, rounding, gates, price, restarts, seed, ...range } = options;
   const names = populations.map(({ name }) => name);
   const problems = [
-    ...fitProblems({ steps, price, restarts, seed }, 24),
+    ...fitProblems({ steps, price, restarts, seed }, MOST_STEPS),
     ...Object.entries(layerSteps).flatMap(([layer, own]) => [
       ...layerProblems(layer, names),
-      ...stepProblems(own, 1, 24).map((problem) => ({ ...problem, layer })),
+      ...stepProblems(own, 1, MOST_STEPS).map((problem) => ({ ...problem, layer })),
     ]),
     ...choiceProblems('rounding', rounding, ['nearest', 'down']),
     ...choiceProblems('gates', gates, ['fitted', 'shipped', 'published']),
     ...percentileProblems(range, names),
   ];
-  if (gates !== 'published') return problems;
-  const missing = populations.filter(({ activation }) => activation !== 'relu' && !(activation in published));
+  if (gates !== 'published' && gates !== 'shipped') return problems;
+  const missing = populations.filter(({ activation }) => isFitted(activation) && !(activation in known[gates]));
   return [
     ...problems,
     ...missing.map(({ name, activation }) => {
-      const remedy = 'Fit gates instead, or take those that come with the package: --gates fitted or shipped.';
-      return { layer: name, message: `no gates of this code were published for ${activation}.`, remedy };
+      const message =
+        gates === 'published'
+          ? `no gates of this code were published for ${activation}.`
+          : `no gate of ${activation} comes with the package.`;
+      const inKnown = gates === 'published' && activation in known.shipped;
+      const remedy = inKnown
+        ? 'Fit gates instead, or take those that come with the package: --gates fitted or shipped.'
+        : 'Fit gates instead: --gates fitted.';
+      return { layer: name, message, remedy };
     }),
   ];
 }
@@ -134,7 +149,7 @@ export async function chooseGates<Gate extends Ranged>(
 ): Promise<Readonly<Record<string, Gate>>> {
   const chosen = await Promise.all(
     populations.map(async (population) => {
-      const choose = population.activation === 'relu' ? reluGate : gateOf;
+      const choose = isFitted(population.activation) ? gateOf : digitsOf;
       return [population.name, await choose(population, calibration, options, tools, maker)] as const;
     }),
   );
@@ -152,8 +167,14 @@ export function digits(steps: number, largest: number): number[] {
   return Array.from({ length: steps }, (_, t) => alpha * 2 ** -(t + 1));
 }
 
-function reluGate<Gate extends Ranged>(
-  { name }: Gated,
+/** Bits of the integers that a tensor is rounded to; nothing where they are not all those from 0 on. */
+function bitsOf([, low, high]: readonly number[]): number | undefined {
+  const bits = Math.log2(high + 1);
+  return low === 0 && Number.isInteger(bits) && bits <= MOST_STEPS ? bits : undefined;
+}
+
+function digitsOf<Gate extends Ranged>(
+  { name, activation, parameters }: Gated,
   calibration: Calibration | undefined,
   options: GateOptions,
   tools: Tools,
@@ -161,14 +182,28 @@ function reluGate<Gate extends Ranged>(
 ): Gate {
   const { rounding = 'nearest' } = options;
   const steps = stepsOf(name, options) ?? RELU_STEPS;
-  const [, largest] = rangeOf(calibration, name, options);
-  const reach = largest > 0 ? largest : 1;
+  const bits = activation === 'quantize' ? bitsOf(parameters) : undefined;
+  if (bits !== undefined) {
+    const [scale, , high] = parameters;
+    return unbounded(maker.digits(digits(bits, scale * high), scale * high, 'nearest'));
+  }
+  const [, seen] = rangeOf(calibration, name, options);
+  const [ceiling = Number.POSITIVE_INFINITY] = parameters;
+  const largest = Math.min(seen, ceiling);
+  const reach = largest > 0 ? largest : Math.min(1, ceiling);
+  const gate = maker.digits(digits(steps, reach), reach, rounding);
+  if (reach === ceiling) return unbounded(gate);
   warnOfLargest(name, calibration, reach, tools);
-  return maker.digits(digits(steps, reach), reach, rounding);
+  return gate;
+}
+
+/** A gate of a function that ends where the gate does: nothing lies beyond it. */
+function unbounded<Gate extends Ranged>(gate: Gate): Gate {
+  return { ...gate, range: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY] };
 }
 
 async function gateOf<Gate extends Ranged>(
-  { name, activation }: Gated,
+  { name, activation, parameters }: Gated,
   calibration: Calibration | undefined,
   options: GateOptions,
   tools: Tools,
@@ -185,12 +220,13 @@ async function gateOf<Gate extends Ranged>(
     warnOfClipping(name, inputs, gate.range, tools, 'Take gates fitted to the layer: --gates fitted.');
     return gate;
   }
-  const { of, steps: usual } = functions[activation as FunctionName];
+  const { of, family, steps: usual } = functions[activation as FunctionName];
   const { price, restarts, seed } = { ...FITTED[maker.code], ...options };
   const steps = stepsOf(name, options) ?? usual[maker.code];
   const seen = seenValues(inputs, options.layerPercentiles?.[name] ?? options.percentile ?? 100);
   warnOfClipping(name, inputs, seen.range, tools);
-  const request = requestFit(maker.code, of, seen.range, seen, { steps, price, restarts, seed });
+  const fn = (x: number) => (family ? family(x, ...parameters) : of(x));
+  const request = requestFit(maker.code, fn, seen.range, seen, { steps, price, restarts, seed });
   const [found] = await tools.fit([request]);
   return maker.fitted(found, seen.range);
 }

@@ -16,10 +16,12 @@ import {
   type Shape,
   shapeOf,
 } from '../graph/graph.js';
+import { UniqueNames } from '../graph/unique-names.js';
 import { depthwise } from './depthwise.js';
 import {
   type Extent,
   type Geometry,
+  NOWHERE,
   neurons,
   type Pooling,
   type Population,
@@ -105,6 +107,21 @@ function transposed(shape: Shape, permutation: readonly number[]): Uint32Array {
   return from;
 }
 
+/** Element that each selected element comes from. */
+function selected(shape: Shape, axis: number, indices: readonly number[]): Uint32Array {
+  const inner = elements(shape.slice(axis + 1));
+  const outer = elements(shape.slice(0, axis));
+  const from = new Uint32Array(outer * indices.length * inner);
+  let at = 0;
+  for (let block = 0; block < outer; block++) {
+    for (const index of indices) {
+      const start = (block * shape[axis] + index) * inner;
+      for (let i = 0; i < inner; i++) from[at++] = start + i;
+    }
+  }
+  return from;
+}
+
 /**
  * Lowers a graph: linear nodes become projections, activations populations of neurons; average pooling is merged into
  * the synapses behind it, sums into the neurons that receive them, and changes of shape or axis order into the order
@@ -119,6 +136,7 @@ class Lowering {
   readonly #readers: Map<string, GraphNode[]>;
   readonly #values = new Map<string, Value>();
   readonly #populations: Population[] = [];
+  readonly #names = new UniqueNames([]);
 
   constructor(graph: Graph) {
     this.#graph = graph;
@@ -157,9 +175,7 @@ class Lowering {
   }
 
   #add(name: string, extent: Extent, stage: Stage): number {
-    let unique = name;
-    for (let i = 2; this.#populations.some((population) => population.name === unique); i++) unique = `${name}#${i}`;
-    return this.#populations.push({ name: unique, extent, stage }) - 1;
+    return this.#populations.push({ name: this.#names.take(name), extent, stage }) - 1;
   }
 
   /** The input, laid out as its first reader wants it: behind a transposition, if that is all that reads it. */
@@ -272,6 +288,7 @@ class Lowering {
           projections,
           bias,
           activation: node.fn,
+          ...(node.parameters && { parameters: node.parameters }),
         });
         return { kind: 'activity', name: node.name, source, layout };
       }
@@ -290,6 +307,18 @@ class Lowering {
       }
       case 'Concat':
         return this.#concat(node.name, node.axis, inputs, shapes, shape);
+      case 'Select': {
+        const { name, source, layout } = this.#activity(inputs[0], true);
+        const order = orderOf(layout);
+        const extent = extentOf(shape);
+        const target = channelsLast(extent);
+        const to = new Uint32Array(order.length).fill(NOWHERE);
+        selected(shapes[0], node.axis, node.indices).forEach((element, i) => {
+          to[order[element]] = target[i];
+        });
+        const chosen = this.#add(node.name, extent, { kind: 'permute', source, to });
+        return { kind: 'activity', name, source: chosen, layout: { extent } };
+      }
       case 'Reshape':
         return inputs[0];
       case 'Transpose': {

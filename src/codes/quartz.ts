@@ -5,6 +5,9 @@
  * multiplied by that of its sources, biases divided. A value then is a time on a grid of T levels. The last layer is
  * not rectified, so that its values may be negative; they are decoded and scaled back to logits.
  *
+ * What is beyond the range is clipped to it, but may spike too early. Neurons of a clipped ReLU, whose range ends at its
+ * ceiling, wait for all inputs, so that it is clipped exactly.
+ *
  * Pooling is a circuit of neurons, of which the first to spike silences the others (the largest value wins), and average
  * pooling is part of the synapses that follow it. The authors' simulation decodes the spikes, pools the values, and
  * encodes them again: `pooling: 'analog'`.
@@ -18,6 +21,7 @@ import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code
 import { foldSource, relay, relayBehind, relayInput, scaleTargets, uniformMap, withSources } from './edit.js';
 import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import {
+  ceilingOf,
   neurons,
   type Pooling,
   type Population,
@@ -95,10 +99,22 @@ export const quartz: Code<QuartzOptions, QuartzParameters> = {
   build,
 };
 
-function unsupported({ populations }: Topology): Problem[] {
-  return populations.flatMap(({ name, stage }): Problem[] => {
+function unsupported(topology: Topology): Problem[] {
+  const group = joined(topology);
+  const { populations } = topology;
+  const ceilings = new Map<number, Set<number | undefined>>();
+  populations.forEach(({ stage }, index) => {
+    if (stage.kind !== 'neurons' && stage.kind !== 'input') return;
+    ceilings.set(group[index], (ceilings.get(group[index]) ?? new Set()).add(ceilingOf(stage)));
+  });
+  return populations.flatMap(({ name, stage }, index): Problem[] => {
+    if (ceilingOf(stage) !== undefined && (ceilings.get(group[index])?.size ?? 0) > 1) {
+      const message = 'a ReLU is clipped where layers that its spikes are joined with are not: they share a range.';
+      const remedy = 'The codes ttfs, fs and amos can convert it.';
+      return [{ layer: name, node: name, op: 'clipped-relu', message, remedy }];
+    }
     const op = stage.kind === 'product' ? 'Mul' : stage.kind === 'neurons' ? stage.activation : 'identity';
-    if (op === 'identity' || op === 'relu') return [];
+    if (op === 'identity' || op === 'relu' || op === 'clipped-relu') return [];
     const message = `${op === 'Mul' ? 'a product of activations' : op} has no Quartz circuit; only ReLU has.`;
     return [{ layer: name, node: name, op, message, remedy: 'The codes fs and amos can convert it.' }];
   });
@@ -183,11 +199,12 @@ function parametrise(
     ...percentileProblems(range, [input.name, ...integrating]),
   ]);
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;
+  const ceilings = new Map(others.map(({ name, stage }) => [name, ceilingOf(stage)]));
   const scales = integrating.map((name): [string, number] => {
     if (!normalise) return [name, 1];
     const [low, largest] = rangeOf(calibration, name, range);
     warnOfLargest(name, calibration, magnitude([low, largest]), tools);
-    return [name, largest > 0 ? largest : 1];
+    return [name, largest > 0 ? largest : (ceilings.get(name) ?? 1)];
   });
   // The input's own extremes are its range: nothing of it is clipped.
   const inputScale = normalise ? magnitude(rangeOf(calibration, input.name, {})) : 1;
@@ -207,18 +224,28 @@ function decisionProblems({ phases, rounding, bias, pooling, readout: read, bias
   ];
 }
 
-/** Gives layers whose spikes are joined one scale, the largest of theirs: pooling and new addresses cannot rescale. */
-function sharedScales({ populations }: Topology, own: ReadonlyMap<string, number>): Record<string, number> {
-  const group = populations.map((_, index) => index);
+/** A number for each population: the same for those whose spikes pooling and new addresses join. */
+function joined({ populations }: Topology): readonly number[] {
+  const parent = populations.map((_, index) => index);
+  const root = (index: number): number => {
+    let at = index;
+    while (parent[at] !== at) {
+      parent[at] = parent[parent[at]];
+      at = parent[at];
+    }
+    return at;
+  };
   populations.forEach(({ stage }, index) => {
     if (stage.kind === 'neurons') return;
-    for (const source of sources(stage)) {
-      const joined = group[source];
-      group.forEach((id, i) => {
-        if (id === joined) group[i] = group[index];
-      });
-    }
+    for (const source of sources(stage)) parent[root(source)] = root(index);
   });
+  return parent.map((_, index) => root(index));
+}
+
+/** Gives layers whose spikes are joined one scale, the largest of theirs: pooling and new addresses cannot rescale. */
+function sharedScales(topology: Topology, own: ReadonlyMap<string, number>): Record<string, number> {
+  const { populations } = topology;
+  const group = joined(topology);
   const largest = new Map<number, number>();
   populations.forEach(({ name }, index) => {
     largest.set(group[index], Math.max(own.get(name) ?? 0, largest.get(group[index]) ?? 0));
@@ -248,14 +275,15 @@ function build(original: Topology, { levels, scales, ...decisions }: QuartzParam
     }
     if (stage.kind === 'neurons') {
       const end = Math.max(0, ...from.map((source) => endOf(windows[source])));
-      const rectify = stage.activation === 'relu';
+      const rectify = stage.activation !== 'identity';
+      const bounded = ceilingOf(stage) !== undefined;
       const neuron = {
         kind: 'quartz' as const,
         levels,
         rectify,
         latch: decisions.latch,
         silentZeros: decisions.silentZeros,
-        twoPhases: decisions.phases === 'two',
+        twoPhases: decisions.phases === 'two' || bounded,
         floor: decisions.rounding === 'down',
         signedBias: decisions.bias === 'sign',
         biasLimit: decisions.biasLimit,

@@ -107,7 +107,7 @@ export const integrateAndFire: Code<IfOptions, IfParameters> = {
   version: 1,
   needsCalibration: true,
   defaults: { steps: 64, initialPotential: 0.5, balance: 'layer', percentile: 99.9, layerPercentiles: {} },
-  unsupported,
+  unsupported: unsupportedIf,
   parametrise: parametriseIf,
   build: buildIf,
 };
@@ -132,15 +132,25 @@ export const lif: Code<LifOptions, LifParameters> = {
     percentile: 99.9,
     layerPercentiles: {},
   },
-  unsupported,
+  unsupported: unsupportedLif,
   parametrise: parametriseLif,
   build: buildLif,
 };
 
-function unsupported({ populations }: Topology): Problem[] {
+/** A clipped ReLU is one whose neurons spike in every step from its ceiling on, at the latest. */
+function unsupportedIf(topology: Topology): Problem[] {
+  return unsupported(topology, ['identity', 'relu', 'clipped-relu']);
+}
+
+/** The rates of these neurons have no limit that is an activation. */
+function unsupportedLif(topology: Topology): Problem[] {
+  return unsupported(topology, ['identity', 'relu']);
+}
+
+function unsupported({ populations }: Topology, rates: readonly string[]): Problem[] {
   return populations.flatMap(({ name, stage }): Problem[] => {
     const op = stage.kind === 'product' ? 'Mul' : stage.kind === 'neurons' ? stage.activation : 'identity';
-    if (op === 'identity' || op === 'relu') return [];
+    if (rates.includes(op)) return [];
     const message = `${op === 'Mul' ? 'a product of activations' : op} is no rate of these neurons; only ReLU is.`;
     return [{ layer: name, node: name, op, message, remedy: 'The codes fs and amos can convert it.' }];
   });
@@ -238,7 +248,7 @@ function parametriseIf(
     const message = `an initial potential of ${initialPotential} thresholds is not possible.`;
     problems.push({ message, remedy: 'Choose 0, or 0.5, which rounds.' });
   }
-  refuse(unsupported(topology), problems);
+  refuse(unsupportedIf(topology), problems);
   return { steps, initialPotential, thresholds: ranges(topology, calibration, range, tools) };
 }
 
@@ -247,7 +257,7 @@ function buildIf(topology: Topology, { steps, initialPotential, thresholds }: If
   const kept = { presentation, keep: false };
   return build(topology, steps, {
     neuron: ({ name, relay }) => fires(thresholds[name], initialPotential, relay, kept),
-    mean: (activation) => ({ kind: 'mean', activation, ...kept }),
+    mean: (activation, parameters) => ({ kind: 'mean', activation, parameters, ...kept }),
   });
 }
 
@@ -262,7 +272,7 @@ function parametriseLif(
     ...options,
   } as Required<LifOptions>;
   const range = { balance, percentile, layerPercentiles };
-  refuse(unsupported(topology), [...rateProblems(topology, range, shared.steps), ...lifProblems(shared, maxRate)]);
+  refuse(unsupportedLif(topology), [...rateProblems(topology, range, shared.steps), ...lifProblems(shared, maxRate)]);
   const all = firing(expand(topology));
   const largests = ranges(topology, calibration, range, tools);
   const current = lifCurve(shared).current(maxRate) - shared.bias;
@@ -321,7 +331,7 @@ function buildLif(topology: Topology, parameters: LifParameters): CodedTopology 
       const worth = amplitudes[name].map((amplitude) => amplitude / dt);
       return { kind: 'lif', dt, tauRc, tauRef, gain: [...gains[name]], offset: bias, worth, ...spread, ...kept };
     },
-    mean: (activation) => ({ kind: 'mean', activation, ...spread, ...kept }),
+    mean: (activation, parameters) => ({ kind: 'mean', activation, parameters, ...spread, ...kept }),
   });
 }
 
@@ -341,7 +351,7 @@ function build(
   steps: number,
   model: {
     readonly neuron: (population: { readonly name: string; readonly relay: boolean }) => BindingNeuron;
-    readonly mean: (activation: string) => BindingNeuron;
+    readonly mean: (activation: string, parameters: number[]) => BindingNeuron;
   },
 ): CodedTopology {
   const topology = expand(original);
@@ -354,7 +364,7 @@ function build(
     if (!spikes[index]) {
       const plain = analog(population, tail[index] ? 'readout' : 'value');
       const heard = stage.kind === 'neurons' && sources(stage).some((source) => spikes[source]);
-      return heard ? { ...plain, neuron: model.mean(stage.activation) } : plain;
+      return heard ? { ...plain, neuron: model.mean(stage.activation, [...(stage.parameters ?? [])]) } : plain;
     }
     if (stage.kind === 'neurons') {
       const relay = stage.activation === 'identity';

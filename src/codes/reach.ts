@@ -21,7 +21,7 @@ export function reachOf({ neuron, decode, encoder }: CodedPopulation): Reach | u
     return { largest: [encoder.saturate ? scale + (decode?.shift ?? 0) : Number.POSITIVE_INFINITY], step: [0] };
   switch (neuron?.kind) {
     case 'ttfs':
-      return { largest: [neuron.saturate ? neuron.window : Number.POSITIVE_INFINITY], step: [0] };
+      return { largest: [neuron.saturate || neuron.bounded ? neuron.window : Number.POSITIVE_INFINITY], step: [0] };
     case 'ttfsalpha':
       return { largest: Array.from(neuron.slope, (slope) => neuron.origin + slope * neuron.window), step: [0] };
     case 'fewspike':

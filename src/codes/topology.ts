@@ -58,6 +58,9 @@ export interface Projection {
   readonly synapse: Synapse;
 }
 
+/** Address of neurons that are left out. */
+export const NOWHERE = 0xffffffff;
+
 /** What a population does. */
 export type Stage =
   | {
@@ -71,6 +74,8 @@ export type Stage =
       readonly bias: Bias;
       /** Function of the summed inputs; `identity` where the graph has none. */
       readonly activation: ActivationFunction | 'identity';
+      /** Parameters of that function; absent where it has none. */
+      readonly parameters?: readonly number[];
     }
   | {
       readonly kind: 'maxpool';
@@ -80,7 +85,12 @@ export type Stage =
       readonly minimum?: Uint8Array;
     }
   | { readonly kind: 'concat'; readonly sources: readonly number[] }
-  | { readonly kind: 'permute'; readonly source: number; readonly to: Uint32Array }
+  | {
+      readonly kind: 'permute';
+      readonly source: number;
+      /** New address of each neuron of the source, or {@link NOWHERE}. */
+      readonly to: Uint32Array;
+    }
   | { readonly kind: 'product'; readonly sources: readonly [number, number] };
 
 /** Neurons that stand for one tensor of the graph. */
@@ -98,6 +108,11 @@ export interface Topology {
   readonly inputShape: Shape;
   /** Shape of one output, as the graph writes it. */
   readonly outputShape: Shape;
+}
+
+/** Where the ReLU of a population is clipped; nothing where it has no clipped ReLU. */
+export function ceilingOf(stage: Stage): number | undefined {
+  return stage.kind === 'neurons' && stage.activation === 'clipped-relu' ? stage.parameters?.[0] : undefined;
 }
 
 /** Indices of the populations that a stage reads. */

@@ -16,12 +16,13 @@
  * inputs have arrived.
  */
 
+import type { Problem } from '../errors.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
 import { relayBehind, relayInput } from './edit.js';
 import { type RangeOptions, rangeOf, refuse, statisticsOf } from './ranges.js';
-import { type Extent, neurons, type Population, readout, sources, type Topology } from './topology.js';
+import { type Extent, NOWHERE, neurons, type Population, readout, sources, type Topology } from './topology.js';
 import { outOfDomain, ttfs, WIDER } from './ttfs.js';
 import { warnOfClipping } from './warnings.js';
 
@@ -60,10 +61,19 @@ export const ttfsAlpha: Code<TtfsAlphaOptions, TtfsAlphaParameters> = {
   continuous: true,
   needsCalibration: true,
   defaults: { zeta: 0.5, inputRange: undefined, percentile: 100, layerPercentiles: {} },
-  unsupported: (topology) => ttfs.unsupported(topology),
+  unsupported: (topology) => [...ttfs.unsupported(topology), ...clipped(topology)],
   parametrise,
   build,
 };
+
+/** Clipped ReLUs: a neuron that rises faster than others does not stop at the beginning of its window. */
+function clipped({ populations }: Topology): Problem[] {
+  return populations.flatMap(({ name, stage }): Problem[] => {
+    if (stage.kind !== 'neurons' || stage.activation !== 'clipped-relu') return [];
+    const message = 'clipped-relu has no form with an external slope; only ReLU has.';
+    return [{ layer: name, node: name, op: stage.activation, message, remedy: 'The code ttfs converts it exactly.' }];
+  });
+}
 
 /** The topology with neurons that send the input, and relays where max pooling would read neurons of mixed slopes. */
 function expand(topology: Topology): Topology {
@@ -173,7 +183,7 @@ function routed({ extent, stage }: Population, { populations }: Topology, slopes
     case 'permute': {
       const moved = new Float64Array(neurons(extent));
       slopes[stage.source].forEach((slope, neuron) => {
-        moved[stage.to[neuron]] = slope;
+        if (stage.to[neuron] !== NOWHERE) moved[stage.to[neuron]] = slope;
       });
       return moved;
     }

@@ -6,6 +6,8 @@
  * ones; biases lie in the thresholds. The input's range [p, q] is mapped to [0, 1] and folded into the first layers
  * as an imaginary batch norm, with thresholds of their own where a kernel overhangs the border.
  *
+ * The window of a clipped ReLU is exactly as wide as its ceiling, whatever zeta: what is larger spikes at its beginning.
+ *
  * Inputs whose windows end earlier are delayed so that all end together; a sum needs no neurons then, since spikes of
  * all terms arrive at the same targets. A tensor that the network does not rectify is handed on by a relay: a pair of
  * neurons per value, one for each sign. The tail of the network without weights (a last ReLU or pooling) is part of
@@ -20,7 +22,7 @@ import type { Code, CodedPopulation, Tools, Window } from './code.js';
 import { foldSource, relayInput, uniformMap } from './edit.js';
 import { sumOfBiases } from './lower.js';
 import { percentileProblems, type RangeOptions, rangeOf, refuse } from './ranges.js';
-import { neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
+import { ceilingOf, neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
 import { warnOfLargest } from './warnings.js';
 
 /** Options of the code `ttfs`. */
@@ -76,6 +78,8 @@ function parametrise(
   const { zeta = 0.5, saturate = false, percentile = 100, layerPercentiles = {}, inputRange } = options;
   refuse(unsupported(topology), outOfDomain(topology, options));
   const windows = firing(topology).map(({ name, stage }): [string, number] => {
+    const ceiling = ceilingOf(stage);
+    if (ceiling !== undefined) return [name, ceiling];
     const [low, high] = rangeOf(calibration, name, { percentile, layerPercentiles });
     const signed = stage.kind === 'neurons' && stage.activation === 'identity';
     const largest = signed ? Math.max(high, -low) : high;
@@ -89,14 +93,17 @@ function parametrise(
   return { saturate, inputRange: p < q ? [p, q] : [p, p + 1], windows: Object.fromEntries(windows) };
 }
 
+/** Functions that are exact. */
+const EXACT: ReadonlySet<string> = new Set(['identity', 'relu', 'clipped-relu']);
+
 function unsupported({ populations }: Topology): Problem[] {
   return populations.flatMap(({ name, stage }): Problem[] => {
     if (stage.kind === 'product') {
       const message = 'a product of two activations has no exact time-to-first-spike form.';
       return [{ layer: name, node: name, op: 'Mul', message, remedy: 'The codes fs and amos can convert it.' }];
     }
-    if (stage.kind !== 'neurons' || stage.activation === 'relu' || stage.activation === 'identity') return [];
-    const message = `${stage.activation} has no exact time-to-first-spike form; only ReLU has.`;
+    if (stage.kind !== 'neurons' || EXACT.has(stage.activation)) return [];
+    const message = `${stage.activation} has no exact time-to-first-spike form; only ReLU has, clipped or not.`;
     const op = stage.activation;
     return [
       {
@@ -163,7 +170,7 @@ function build(topology: Topology, parameters: TtfsParameters): { topology: Topo
         role: relay ? 'relay' : 'activation',
         neurons: neurons(extent) * (relay ? 2 : 1),
         window: windows[index],
-        neuron: { kind: 'ttfs', window: width, signed: relay, saturate },
+        neuron: { kind: 'ttfs', window: width, signed: relay, saturate, bounded: ceilingOf(stage) !== undefined },
         ...folded,
       };
     }

@@ -44,6 +44,12 @@ export function isIdentity(affine: Affine): boolean {
   return affine.scale.every((value) => value === 1) && affine.shift.every((value) => value === 0);
 }
 
+/** Scale and shift of a map that is the same for all elements. */
+export function uniform({ scale, shift }: Affine): { readonly scale: number; readonly shift: number } | undefined {
+  const same = (values: Float64Array) => values.every((value) => value === values[0]);
+  return same(scale) && same(shift) ? { scale: scale[0], shift: shift[0] } : undefined;
+}
+
 /** The value of each channel, where every one is constant over its elements (row major, `channels` first). */
 export function channelValues(values: Float64Array, channels: number): Float64Array | undefined {
   const plane = values.length / channels;

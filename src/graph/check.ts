@@ -1,7 +1,16 @@
 /** Whether a graph from a file is one: its parts fit together, and no number claims more memory or time than it needs. */
 
 import { windowAxes, windowCount } from './geometry.js';
-import { type Bias, elements, type Graph, type GraphNode, type Pads, type Pair, type Shape } from './graph.js';
+import {
+  ACTIVATION_PARAMETERS,
+  type Bias,
+  elements,
+  type Graph,
+  type GraphNode,
+  type Pads,
+  type Pair,
+  type Shape,
+} from './graph.js';
 import { isPossibleShape, MAX_WINDOW } from './limits.js';
 
 /**
@@ -48,8 +57,11 @@ function fits(node: GraphNode, inputs: readonly Shape[], output: Shape): boolean
       return inputs.every((shape) => same(shape, output));
     case 'Mul':
       return inputs.length === 2 && inputs.every((shape) => broadcasts(shape, output));
-    case 'Activation':
-      return same(input, output);
+    case 'Activation': {
+      const { fn, parameters = [] } = node;
+      const count = ACTIVATION_PARAMETERS[fn]?.length ?? 0;
+      return same(input, output) && parameters.length === count && parameters.every(Number.isFinite);
+    }
     case 'MaxPool':
       return slides(node, input, output) && input[0] === output[0] && (node.minimum?.length ?? input[0]) === input[0];
     case 'AveragePool':
@@ -59,6 +71,11 @@ function fits(node: GraphNode, inputs: readonly Shape[], output: Shape): boolean
     case 'Concat': {
       const length = inputs.reduce((sum, shape) => sum + shape[node.axis], 0);
       return inputs.every((shape) => same(shape.with(node.axis, length), output));
+    }
+    case 'Select': {
+      const { axis, indices } = node;
+      const exist = indices.every((index) => Number.isInteger(index) && index >= 0 && index < input[axis]);
+      return exist && new Set(indices).size === indices.length && same(input.with(axis, indices.length), output);
     }
     case 'Reshape':
       return elements(input) === elements(output);

@@ -14,6 +14,7 @@ export class GraphEdit {
   readonly #readers: Map<string, GraphNode[]>;
   readonly #shapes: Map<string, Shape>;
   readonly #names: UniqueNames;
+  #nodeNames: UniqueNames | undefined;
   readonly #dropped: DroppedNode[];
   #output: string;
   #changed = false;
@@ -57,6 +58,12 @@ export class GraphEdit {
   /** Shape of a tensor. */
   shape(tensor: string): Shape {
     return this.#shapes.get(tensor) ?? shapeOf(this.#graph, tensor);
+  }
+
+  /** A name for a node that is not taken yet, like the one given. */
+  newName(like: string): string {
+    this.#nodeNames ??= new UniqueNames(this.#graph.nodes.map(({ name }) => name));
+    return this.#nodeNames.take(like);
   }
 
   /** Declares a new tensor, with a name like the one given. */

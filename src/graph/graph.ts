@@ -94,13 +94,40 @@ export interface MulNode extends NodeBase {
   readonly op: 'Mul';
 }
 
-/** Functions that an activation may be. */
-export type ActivationFunction = 'relu' | 'sigmoid' | 'silu';
+/** Functions that an activation may be, each with its parameters. */
+export type ActivationFunction =
+  | 'relu'
+  /** `min(max(x, 0), ceiling)`, as ReLU6. */
+  | 'clipped-relu'
+  | 'sigmoid'
+  | 'silu'
+  | 'hard-swish'
+  | 'tanh'
+  | 'gelu'
+  /** GELU by its approximation with a tanh. */
+  | 'gelu-tanh'
+  | 'erf'
+  /** x where x > 0, or else `slope (e^x - 1)`. */
+  | 'elu'
+  | 'softplus'
+  | 'softsign'
+  | 'mish'
+  /** The nearest multiple of `scale`, from `low` to `high` times it: what a tensor of integers can hold. */
+  | 'quantize';
+
+/** Names of the parameters of functions that have any. */
+export const ACTIVATION_PARAMETERS: Readonly<Partial<Record<ActivationFunction, readonly string[]>>> = {
+  'clipped-relu': ['ceiling'],
+  elu: ['slope'],
+  quantize: ['scale', 'low', 'high'],
+};
 
 /** An element-wise non-linearity. */
 export interface ActivationNode extends NodeBase {
   readonly op: 'Activation';
   readonly fn: ActivationFunction;
+  /** As {@link ACTIVATION_PARAMETERS} names them; absent where there are none. */
+  readonly parameters?: readonly number[];
 }
 
 interface PoolBase extends NodeBase {
@@ -140,6 +167,13 @@ export interface ConcatNode extends NodeBase {
   readonly axis: number;
 }
 
+/** Elements of a tensor, by their indices along an axis (of the shape without the batch), each of them once. */
+export interface SelectNode extends NodeBase {
+  readonly op: 'Select';
+  readonly axis: number;
+  readonly indices: readonly number[];
+}
+
 /** Row-major reshape to the node's output shape. */
 export interface ReshapeNode extends NodeBase {
   readonly op: 'Reshape';
@@ -163,6 +197,7 @@ export type GraphNode =
   | AveragePoolNode
   | PadNode
   | ConcatNode
+  | SelectNode
   | ReshapeNode
   | TransposeNode;
 

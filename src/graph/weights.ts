@@ -65,6 +65,15 @@ export function readRange(constant: Constant, start: number, target: Float64Arra
   }
 }
 
+/** The bytes of a constant with the elements given, each of which the type must have, or round; not of 16-bit floats. */
+export function encodeElements(values: Float64Array, dataType: Exclude<DataType, 'float16' | 'bfloat16'>): Uint8Array {
+  const buffer = new ArrayBuffer(values.length * BYTES_PER_ELEMENT[dataType]);
+  const array = new ARRAYS[dataType](buffer, 0, values.length);
+  if (array instanceof BigInt64Array || array instanceof BigUint64Array) array.set(Array.from(values, BigInt));
+  else array.set(values);
+  return new Uint8Array(buffer);
+}
+
 /** Row-major index of the first element that is NaN or infinite, or -1. */
 export function indexOfNonFinite(constant: Constant): number {
   const { dataType, bytes } = constant;

@@ -7,6 +7,9 @@ import type { Graph } from '../graph/graph.js';
 import { simplify } from '../graph/passes/index.js';
 import { importModel } from './onnx/import.js';
 import { decodeModel } from './onnx/model.js';
+import type { Approximation } from './onnx/operators/operator.js';
+
+export { APPROXIMATIONS, type Approximation } from './onnx/operators/operator.js';
 
 /** What a model does not say itself. */
 export interface ReadOnnxOptions {
@@ -16,6 +19,12 @@ export interface ReadOnnxOptions {
   readonly inputShape?: readonly number[];
   /** Name of the graph; by default that of the file, without its extension. */
   readonly name?: string;
+  /**
+   * What may be replaced by something that is not the same: local response normalisation (`lrn`) by the factor that it
+   * has where all is silent, and rounding of activations to integers (`quantization`) by none, ranges that begin at zero
+   * by a clipped ReLU. Nothing if absent: such models are refused, or keep what only the code `ann` can compute.
+   */
+  readonly approximate?: readonly Approximation[];
   /** Folder that the model's external data lies in; by default that of the file. Nothing outside it is read. */
   readonly folder?: string;
 }
@@ -42,6 +51,7 @@ export async function importOnnx(source: string | Uint8Array, options: ReadOnnxO
     folder: options.folder ?? (file === undefined ? undefined : path.dirname(file)),
     output: options.output,
     inputShape: options.inputShape,
+    approximate: options.approximate,
   });
 }
 

@@ -35,7 +35,7 @@ pub use comparison::{Differences, Moments};
 pub use disturbance::{Disturbance, WeightDisturbance};
 pub use engine::{Engine, Workspace};
 pub use error::{BuildError, RunError};
-pub use network::{Bias, Decode, Network, Population, Stage};
+pub use network::{Bias, Decode, NOWHERE, Network, Population, Stage};
 pub use neuron::{
     Activation, AlphaSynapse, Amos, BiasSpike, Encoder, FewSpike, IntegrateAndFire, LeakyMembrane, Lif, Mean,
     MembraneState, Neuron, Presentation, Quartz, Ttfs, TtfsAlpha,

@@ -70,6 +70,9 @@ impl<T: Real> Default for Decode<T> {
     }
 }
 
+/// Address of neurons that a [`Stage::Permute`] leaves out.
+pub const NOWHERE: u32 = u32::MAX;
+
 /// What a population does.
 #[derive(Clone, Debug)]
 pub enum Stage<T> {
@@ -104,11 +107,11 @@ pub enum Stage<T> {
         /// Indices of the sources.
         sources: Vec<usize>,
     },
-    /// New addresses for a source's neurons: neuron `i` becomes `to[i]`. No neurons.
+    /// New addresses for a source's neurons: neuron `i` becomes `to[i]`, or is left out ([`NOWHERE`]). No neurons.
     Permute {
         /// Index of the source.
         source: usize,
-        /// New address of each neuron.
+        /// New address of each neuron of the source.
         to: Vec<u32>,
     },
     /// Element-wise product of what two populations stand for; the second may have a single pixel.
@@ -375,7 +378,8 @@ fn check<T: Real>(
             joined(sources)
         }
         Stage::Permute { source: from, to } => {
-            if source(*from)?.len() != shape.len() || !is_permutation(to, shape.len()) {
+            let kept: Vec<u32> = to.iter().copied().filter(|&to| to != NOWHERE).collect();
+            if source(*from)?.len() != to.len() || !is_permutation(&kept, shape.len()) {
                 return Err("the new addresses are no permutation of the neurons".to_owned());
             }
             joined(&[*from])
@@ -427,12 +431,10 @@ fn scales_of<T: Real>(population: &Population<T>, earlier: &[Option<Vec<Scale<T>
             Ok(scales)
         }
         Stage::Permute { source, to } => {
-            let from = of(*source);
-            let mut scales = from.to_vec();
-            for (&to, &scale) in to.iter().zip(from) {
-                scales[to as usize] = scale;
-            }
-            Ok(scales)
+            let mut kept: Vec<(u32, Scale<T>)> = to.iter().copied().zip(of(*source).iter().copied()).collect();
+            kept.retain(|&(to, _)| to != NOWHERE);
+            kept.sort_unstable_by_key(|&(to, _)| to);
+            Ok(kept.into_iter().map(|(_, scale)| scale).collect())
         }
         _ => unreachable!("no other neurons have scales of their own"),
     }

@@ -20,7 +20,7 @@ fn network<T: Real>(spiking: bool) -> Network<T> {
         vec![dense(0, PIXELS, 5, &numbers.reals(40))],
         &numbers.reals(5),
         if spiking {
-            Neuron::Ttfs(Ttfs { window: T::from_f64(0.5), signed: false, saturate: true })
+            Neuron::Ttfs(Ttfs { window: T::from_f64(0.5), signed: false, saturate: true, bounded: false })
         } else {
             Neuron::Analog(Activation::Relu)
         },

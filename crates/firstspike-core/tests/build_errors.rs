@@ -40,7 +40,7 @@ fn relay(name: &str, neuron: Neuron<f64>) -> Population<f64> {
 }
 
 fn ttfs(window: f64) -> Neuron<f64> {
-    Neuron::Ttfs(Ttfs { window, signed: false, saturate: false })
+    Neuron::Ttfs(Ttfs { window, signed: false, saturate: false, bounded: false })
 }
 
 /// Why a population is refused behind populations that are in order.

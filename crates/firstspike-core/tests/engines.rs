@@ -127,10 +127,12 @@ impl Builder {
         let neuron = if numbers.below(6) == 0 {
             Neuron::Analog(Activation::Relu)
         } else {
+            let signed = numbers.below(3) == 0;
             Neuron::Ttfs(Ttfs {
                 window: numbers.pick(&[1.0, 3.0, 16.0]) * self.options.unit,
-                signed: numbers.below(3) == 0,
+                signed,
                 saturate: self.options.saturate && numbers.coin(),
+                bounded: !signed && numbers.below(3) == 0,
             })
         };
         Layer { shape, spikes: matches!(neuron, Neuron::Ttfs(_)), plan: Plan::Neurons { wirings, bias, neuron } }
@@ -163,7 +165,14 @@ impl Builder {
     fn permute(&mut self) -> Layer {
         let source = self.source();
         let Layer { shape, spikes, .. } = self.layers[source];
-        let to = self.numbers.permutation(shape.len());
+        let mut to = self.numbers.permutation(shape.len());
+        if self.numbers.below(3) == 0 {
+            let kept = 1 + self.numbers.below(shape.len());
+            for address in &mut to {
+                *address = if (*address as usize) < kept { *address } else { NOWHERE };
+            }
+            return Layer { shape: Shape::new(1, 1, kept), spikes, plan: Plan::Permute { source, to } };
+        }
         let shape = if self.numbers.coin() { Shape::new(shape.width, shape.height, shape.channels) } else { shape };
         Layer { shape, spikes, plan: Plan::Permute { source, to } }
     }
@@ -222,7 +231,11 @@ fn network<T: Float>(layers: &[Layer], form: Form) -> Network<T> {
                         window: T::from_f64(ttfs.window),
                         signed: ttfs.signed,
                         saturate: ttfs.saturate,
+                        bounded: ttfs.bounded,
                     }),
+                    (Neuron::Ttfs(ttfs), Form::Analog) if ttfs.bounded => {
+                        Neuron::Analog(Activation::ClippedRelu { ceiling: ttfs.window })
+                    }
                     (Neuron::Ttfs(ttfs), Form::Analog) if !ttfs.signed => Neuron::Analog(Activation::Relu),
                     (Neuron::Analog(activation), Form::Spiking | Form::Analog) => Neuron::Analog(*activation),
                     _ => Neuron::Analog(Activation::Identity),

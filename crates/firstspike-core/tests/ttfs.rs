@@ -12,7 +12,7 @@ fn vector(n: usize) -> Shape {
 }
 
 fn ttfs(window: f64) -> Ttfs<f64> {
-    Ttfs { window, signed: false, saturate: false }
+    Ttfs { window, signed: false, saturate: false, bounded: false }
 }
 
 /// An input, one population of the neurons in question, and a readout of weight 1.
@@ -144,7 +144,7 @@ fn values_beyond_the_window_are_counted_and_clipped_only_if_asked_for() {
 #[test]
 fn a_relay_of_signed_values_spikes_for_both_signs() {
     for (saturate, last) in [(false, -1.0), (true, 0.0)] {
-        let neuron = Ttfs { window: 2.0, signed: true, saturate };
+        let neuron = Ttfs { window: 2.0, signed: true, saturate, bounded: false };
         let outcome = run(network(plain(), 1, &[1.0, -1.0, 0.5, -3.0], &[0.0, 0.0, -0.5, 0.0], neuron), &[1.0]);
         assert_eq!(spikes(&outcome, 1), [(0, 1.0), (1, 1.0), (3, last)]);
         assert_eq!(outcome.counts[1].saturated, 1);

@@ -113,10 +113,12 @@ pub struct BindingPresentation {
 /// What neurons do with their potentials.
 #[napi(discriminant = "kind", discriminant_case = "lowercase", object_to_js = false)]
 pub enum BindingNeuron {
-    /// No spikes: `identity`, `relu`, `sigmoid` or `silu` of the potential.
+    /// No spikes: a function of the potential.
     Analog {
         /// The function's name.
         activation: String,
+        /// Its parameters.
+        parameters: Vec<f64>,
     },
     /// Time to first spike.
     Ttfs {
@@ -126,6 +128,8 @@ pub enum BindingNeuron {
         signed: bool,
         /// Whether values beyond the window are clipped.
         saturate: bool,
+        /// Whether the function that the neuron stands for ends at the window.
+        bounded: bool,
     },
     /// Time to first spike, with a constant external slope.
     TtfsAlpha {
@@ -230,12 +234,14 @@ pub enum BindingNeuron {
         /// Whether the state is that of the image before.
         keep: bool,
     },
-    /// No spikes: `identity`, `relu`, `sigmoid` or `silu` of the mean input.
+    /// No spikes: a function of the mean input.
     Mean {
         /// How long images are shown.
         presentation: BindingPresentation,
         /// The function's name.
         activation: String,
+        /// Its parameters.
+        parameters: Vec<f64>,
         /// Time constant of the synapses that spikes arrive over, in steps; without one a spike lasts for its step.
         synapse: Option<f64>,
         /// Whether the state is that of the image before.
@@ -293,7 +299,7 @@ pub enum BindingStage {
     Permute {
         /// Index of the source.
         source: u32,
-        /// New address of each neuron.
+        /// New address of each neuron of the source; 2^32 - 1 leaves it out.
         to: Uint32Array,
     },
     /// Element-wise product.
@@ -387,13 +393,24 @@ impl From<&BindingPresentation> for Presentation {
     }
 }
 
-fn activation(name: &str) -> Result<Activation, String> {
-    Ok(match name {
-        "identity" => Activation::Identity,
-        "relu" => Activation::Relu,
-        "sigmoid" => Activation::Sigmoid,
-        "silu" => Activation::Silu,
-        other => return Err(format!("there is no activation {other}")),
+fn activation(name: &str, parameters: &[f64]) -> Result<Activation, String> {
+    Ok(match (name, parameters) {
+        ("identity", []) => Activation::Identity,
+        ("relu", []) => Activation::Relu,
+        ("clipped-relu", &[ceiling]) => Activation::ClippedRelu { ceiling },
+        ("sigmoid", []) => Activation::Sigmoid,
+        ("silu", []) => Activation::Silu,
+        ("hard-swish", []) => Activation::HardSwish,
+        ("tanh", []) => Activation::Tanh,
+        ("gelu", []) => Activation::Gelu,
+        ("gelu-tanh", []) => Activation::GeluTanh,
+        ("erf", []) => Activation::Erf,
+        ("elu", &[slope]) => Activation::Elu { slope },
+        ("softplus", []) => Activation::Softplus,
+        ("softsign", []) => Activation::Softsign,
+        ("mish", []) => Activation::Mish,
+        ("quantize", &[scale, low, high]) => Activation::Quantize { scale, low, high },
+        _ => return Err(format!("there is no activation {name} with the parameters {parameters:?}")),
     })
 }
 
@@ -403,9 +420,9 @@ fn rounded<T: Real>(numbers: &[f64]) -> Vec<T> {
 
 fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
     Ok(match from {
-        BindingNeuron::Analog { activation: name } => Neuron::Analog(activation(name)?),
-        BindingNeuron::Ttfs { window, signed, saturate } => {
-            Neuron::Ttfs(Ttfs { window: T::from_f64(*window), signed: *signed, saturate: *saturate })
+        BindingNeuron::Analog { activation: name, parameters } => Neuron::Analog(activation(name, parameters)?),
+        BindingNeuron::Ttfs { window, signed, saturate, bounded } => {
+            Neuron::Ttfs(Ttfs { window: T::from_f64(*window), signed: *signed, saturate: *saturate, bounded: *bounded })
         }
         BindingNeuron::TtfsAlpha { window, slope, origin, rectify } => Neuron::TtfsAlpha(TtfsAlpha {
             window: T::from_f64(*window),
@@ -474,9 +491,9 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
                 keep: *keep,
             })
         }
-        BindingNeuron::Mean { presentation, activation: name, synapse, keep } => Neuron::Mean(Mean {
+        BindingNeuron::Mean { presentation, activation: name, parameters, synapse, keep } => Neuron::Mean(Mean {
             presentation: presentation.into(),
-            activation: activation(name)?,
+            activation: activation(name, parameters)?,
             synapse: synapse.map(|tau| AlphaSynapse::new(T::from_f64(tau))),
             keep: *keep,
         }),

@@ -5,8 +5,9 @@ import { dropRepeatedRelu } from './drop-repeated-relu.js';
 import { foldAffineBackward } from './fold-affine-backward.js';
 import { foldAffineForward } from './fold-affine-forward.js';
 import { foldPad } from './fold-pad.js';
-import { fuseSilu } from './fuse-silu.js';
+import { fuseActivations } from './fuse-activations.js';
 import { mergeAffines } from './merge-affines.js';
+import { mergeClips } from './merge-clips.js';
 import { moveAffineDown } from './move-affine-down.js';
 import { moveAffineUp } from './move-affine-up.js';
 import { reluBeforePool } from './relu-before-pool.js';
@@ -20,9 +21,10 @@ export const PASSES: readonly Pass[] = [
   resolveShapes,
   foldPad,
   mergeAffines,
+  mergeClips,
+  fuseActivations,
   moveAffineUp,
   foldAffineBackward,
-  fuseSilu,
   dropRepeatedRelu,
   reluBeforePool,
   moveAffineDown,

@@ -10,7 +10,7 @@ import { isDefaultDomain, type OnnxModel, operatorName, opsetOf } from './model.
 import { Names } from './names.js';
 import { CONSTANT_FOLDS } from './operators/fold.js';
 import { OPERATORS, OPSETS } from './operators/index.js';
-import { type ModelContext, OnnxNode, UnknownInput, type Value } from './operators/operator.js';
+import { type Approximation, type ModelContext, OnnxNode, UnknownInput, type Value } from './operators/operator.js';
 import { keepsShape, remedyFor } from './operators/unsupported.js';
 import { invalid, Problems, unsupported } from './problems.js';
 import { type Schedule, schedule } from './schedule.js';
@@ -29,6 +29,8 @@ export interface ImportSettings {
   readonly output?: string;
   /** Shape of the input without the batch axis, where the model leaves it open. */
   readonly inputShape?: Shape;
+  /** What may be replaced by something that is not the same. */
+  readonly approximate?: readonly Approximation[];
 }
 
 /**
@@ -74,6 +76,7 @@ class Importer {
     const context: ModelContext = {
       opset,
       batch: input ? input.batch : undefined,
+      approximate: new Set(this.#settings.approximate),
       isRead: (name) => plan.read.has(name),
       isLast: (name) => plan.last.has(name),
       newName: (like) => this.#names.new(like),
@@ -149,7 +152,9 @@ class Importer {
     const inputs = this.#inputs(proto);
     const node = new OnnxNode(proto, this.#names.of(proto), inputs, context);
     try {
-      this.#values.set(proto.output[0], this.#importOperator(proto, node, inputs));
+      this.#importOperator(proto, node, inputs).forEach((value, i) => {
+        this.#values.set(proto.output[i], value);
+      });
       node.requireKnownAttributes(OPERATORS.get(proto.opType)?.ignores);
     } catch (thrown) {
       if (!(thrown instanceof UnknownInput)) this.#note(thrown, proto);
@@ -163,18 +168,19 @@ class Importer {
     if (node.leftOutBecause) this.#drop(proto, node.leftOutBecause);
   }
 
-  /** What the first output of a node stands for. */
-  #importOperator(proto: NodeProto, node: OnnxNode, inputs: readonly (Value | undefined)[]): Value {
+  /** What the outputs of a node stand for, as far as they are used. */
+  #importOperator(proto: NodeProto, node: OnnxNode, inputs: readonly (Value | undefined)[]): readonly Value[] {
     const { domain, opType, output } = proto;
     const fold = isDefaultDomain(domain) ? CONSTANT_FOLDS.get(opType) : undefined;
     const operator = isDefaultDomain(domain) ? OPERATORS.get(opType) : undefined;
-    node.requireSingleOutput();
+    if (!operator?.severalOutputs) node.requireSingleOutput();
     if (fold && inputs.every((input) => !input || input.kind === 'constant')) {
       node.leftOutBecause = 'computed from constants';
-      return { kind: 'constant', name: output[0], constant: fold(node) };
+      return [{ kind: 'constant', name: output[0], constant: fold(node) }];
     }
     if (!operator) throw unsupported('is not supported.', this.#remedy(proto));
-    return operator.build(node);
+    const values = operator.build(node);
+    return 'kind' in values ? [values] : values;
   }
 
   #remedy({ domain, opType }: NodeProto): string {

@@ -44,6 +44,25 @@ export function dataTypeOf(number: number | undefined): DataType | undefined {
  * EXTERNAL_DATA as {@link readExternalData}.
  */
 export async function readTensor(tensor: TensorProto, folder: string | undefined): Promise<Constant> {
+  const { dataType, shape, length } = described(tensor);
+  if (tensor.dataLocation !== EXTERNAL) return readStoredTensor(tensor);
+  return { dataType, shape, bytes: await readExternalData(tensor, length, folder) };
+}
+
+/** {@link readTensor} of a tensor whose elements are in the file itself. */
+export function readStoredTensor(tensor: TensorProto): Constant {
+  const { dataType, shape, length } = described(tensor);
+  const bytes = tensor.rawData ?? typedData(tensor, dataType);
+  if (bytes.length !== length) {
+    throw invalid(
+      `tensor ${tensor.name} of shape [${shape}] and type ${dataType} needs ${length} bytes, but has ${bytes.length}.`,
+    );
+  }
+  return { dataType, shape, bytes };
+}
+
+/** Type, shape and bytes of a tensor. */
+function described(tensor: TensorProto): { dataType: DataType; shape: readonly number[]; length: number } {
   const dataType = dataTypeOf(tensor.dataType);
   if (!dataType) {
     throw unsupported(
@@ -53,17 +72,7 @@ export async function readTensor(tensor: TensorProto, folder: string | undefined
   }
   const shape = tensor.dims;
   if (!isPossibleShape(shape, 0)) throw invalid(`tensor ${tensor.name} has an impossible shape, [${shape}].`);
-  const length = elements(shape) * BYTES_PER_ELEMENT[dataType];
-  const bytes =
-    tensor.dataLocation === EXTERNAL
-      ? await readExternalData(tensor, length, folder)
-      : (tensor.rawData ?? typedData(tensor, dataType));
-  if (bytes.length !== length) {
-    throw invalid(
-      `tensor ${tensor.name} of shape [${shape}] and type ${dataType} needs ${length} bytes, but has ${bytes.length}.`,
-    );
-  }
-  return { dataType, shape, bytes };
+  return { dataType, shape, length: elements(shape) * BYTES_PER_ELEMENT[dataType] };
 }
 
 /** The field of a tensor that has elements of a type. */

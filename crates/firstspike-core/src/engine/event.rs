@@ -10,7 +10,7 @@
 
 use super::layered::spikes;
 use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
-use crate::network::{Network, Stage};
+use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
 use crate::signal::Signal;
@@ -96,8 +96,8 @@ impl<T: Real> Workspace<T> {
                         for (key, (v, bias)) in potentials.enumerate() {
                             let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
                             let Some((crossing, negative)) = ttfs.crossing(v - offset, bias) else { continue };
-                            counts.saturated += u64::from(crossing < T::ZERO);
-                            let crossing = if ttfs.saturate { crossing.max(T::ZERO) } else { crossing };
+                            counts.saturated += u64::from(crossing < T::ZERO && !ttfs.bounded);
+                            let crossing = if ttfs.clips() { crossing.max(T::ZERO) } else { crossing };
                             let value = ttfs.window - crossing;
                             if let Some(value) = disturb(key, if negative { -value } else { value }) {
                                 let sent = if disturbed.is_some() { time(key as u32, value) } else { crossing };
@@ -182,7 +182,8 @@ impl<T: Real> Workspace<T> {
                 }
             }
             (Stage::Permute { source, to }, _) => {
-                lane.extend(lanes[*source].iter().map(|&(time, key, value, bit)| (time, to[key as usize], value, bit)));
+                let moved = lanes[*source].iter().map(|&(time, key, value, bit)| (time, to[key as usize], value, bit));
+                lane.extend(moved.filter(|&(_, key, ..)| key != NOWHERE));
             }
             (Stage::Product { sources: [a, b], circuit: Some(circuit) }, _) => {
                 counts.updates += (shape.len() * circuit.steps()) as u64;

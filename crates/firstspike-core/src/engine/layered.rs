@@ -1,7 +1,7 @@
 //! The fast path: a layer's window at once, neuron by neuron, from compressed spike lists.
 
 use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
-use crate::network::{Network, Stage};
+use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
@@ -73,9 +73,9 @@ impl<T: Real> Workspace<T> {
                             counts.updates += shape.len() as u64;
                             if disturbed.is_none() {
                                 out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
-                                let beyond = ttfs.limit(&mut out.values);
+                                let (beyond, clipped) = ttfs.limit(&mut out.values);
                                 counts.saturated += beyond;
-                                if beyond == 0 || !ttfs.saturate {
+                                if !clipped {
                                     self.recent.keep(index, &mut self.potentials);
                                 }
                                 counts.spikes += out.spikes();
@@ -206,8 +206,8 @@ impl<T: Real> Workspace<T> {
                 (Stage::Permute { source, to }, Signal::Spikes(out)) => {
                     let from = spikes(&done[*source]);
                     self.relabelled.clear();
-                    self.relabelled
-                        .extend(from.entries().map(|(key, value, pattern)| (to[key as usize], value, pattern)));
+                    let moved = from.entries().map(|(key, value, pattern)| (to[key as usize], value, pattern));
+                    self.relabelled.extend(moved.filter(|&(key, ..)| key != NOWHERE));
                     out.collect(shape, &mut self.relabelled);
                 }
                 (Stage::Product { sources: [a, b], circuit: Some(circuit) }, Signal::Spikes(out)) => {

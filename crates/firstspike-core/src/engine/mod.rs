@@ -8,7 +8,7 @@ mod rate;
 mod stepped;
 
 use crate::disturbance::{Disturbance, Disturbed};
-use crate::network::{Network, Stage};
+use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Amos, FewSpike, QuartzState, Scale, Timing, Window};
 use crate::real::Real;
 use crate::record::Counts;
@@ -216,9 +216,11 @@ fn run_values<T: Real>(network: &Network<T>, index: usize, done: &[Signal<T>], o
         Stage::MaxPool { source, pool } => pool.pool_values(&values(*source), out),
         Stage::Permute { source, to } => {
             out.clear();
-            out.resize(to.len(), T::ZERO);
+            out.resize(population.shape.len(), T::ZERO);
             for (&to, &value) in to.iter().zip(values(*source).iter()) {
-                out[to as usize] = value;
+                if to != NOWHERE {
+                    out[to as usize] = value;
+                }
             }
         }
         Stage::Concat { sources } => {

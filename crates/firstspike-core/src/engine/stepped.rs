@@ -5,7 +5,7 @@
 
 use super::{Engine, Workspace};
 use crate::disturbance::Disturbed;
-use crate::network::{Network, Stage};
+use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Quartz, Timing};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -99,7 +99,8 @@ impl<T: Real> Workspace<T> {
             Stage::Permute { source, to: order } => {
                 for (from, to) in trains(&self.signals[*source]).iter().zip(&mut train) {
                     self.relabelled.clear();
-                    self.relabelled.extend(from.entries().map(|(key, value, _)| (order[key as usize], value, 0)));
+                    let moved = from.entries().map(|(key, value, _)| (order[key as usize], value, 0));
+                    self.relabelled.extend(moved.filter(|&(key, ..)| key != NOWHERE));
                     to.collect(shape, &mut self.relabelled);
                 }
             }

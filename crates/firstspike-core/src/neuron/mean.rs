@@ -21,6 +21,7 @@ pub struct Mean<T> {
 impl<T: Real> Mean<T> {
     /// Why the parameters make no sense, if they make none.
     pub(crate) fn fault(&self) -> Option<String> {
-        self.synapse.as_ref().and_then(AlphaSynapse::fault).or_else(|| self.presentation.fault())
+        let synapse = self.synapse.as_ref().and_then(AlphaSynapse::fault);
+        synapse.or_else(|| self.presentation.fault()).or_else(|| self.activation.fault())
     }
 }

@@ -9,6 +9,7 @@
 mod alpha_synapse;
 mod amos;
 mod analog;
+mod error_function;
 mod few_spike;
 mod integrate_and_fire;
 mod lif;
@@ -153,7 +154,7 @@ impl<T: Real> Neuron<T> {
     /// Why the parameters make no sense for neurons of so many channels, if they make none.
     pub(crate) fn fault(&self, channels: usize) -> Option<String> {
         match self {
-            Self::Analog(_) => None,
+            Self::Analog(activation) => activation.fault(),
             Self::Ttfs(ttfs) => ttfs.fault(),
             Self::TtfsAlpha(alpha) => alpha.fault(),
             Self::FewSpike(few_spike) => few_spike.fault(),

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A value beyond the window would spike before `t_min`. It is counted as saturated; it is clipped to the window, as
-//! hardware would, only if asked for.
+//! hardware would, only if asked for. Neurons that stand for a clipped ReLU have a window as wide as its ceiling: what is
+//! beyond spikes at `t_min`, which is exact, and no saturation.
 
 use crate::real::Real;
 
@@ -26,6 +27,8 @@ pub struct Ttfs<T> {
     pub signed: bool,
     /// Whether values beyond the window are clipped to it.
     pub saturate: bool,
+    /// Whether the function that the neuron stands for ends at the window: values beyond are clipped, and not counted.
+    pub bounded: bool,
 }
 
 impl<T: Real> Ttfs<T> {
@@ -34,29 +37,35 @@ impl<T: Real> Ttfs<T> {
         (!(self.window > T::ZERO && self.window.is_finite())).then(|| format!("{:?} is no window", self.window))
     }
 
+    /// Whether values beyond the window are clipped to it.
+    pub(crate) fn clips(&self) -> bool {
+        self.saturate || self.bounded
+    }
+
     /// The spike of a neuron whose inputs, bias included, sum to `v`: its value and whether it lies beyond the window.
     #[inline]
     pub(crate) fn spike(&self, v: T) -> Option<(T, bool)> {
         let magnitude = if self.signed { v.abs() } else { v };
         if magnitude > T::ZERO {
             let beyond = magnitude > self.window;
-            let clipped = if beyond && self.saturate { self.window } else { magnitude };
-            Some((if v < T::ZERO { -clipped } else { clipped }, beyond))
+            let clipped = if beyond && self.clips() { self.window } else { magnitude };
+            Some((if v < T::ZERO { -clipped } else { clipped }, beyond && !self.bounded))
         } else {
             None
         }
     }
 
     /// The same for the sums of all neurons that spike, which become the values of their spikes: returns how many lie
-    /// beyond the window.
-    pub(crate) fn limit(&self, values: &mut [T]) -> u64 {
+    /// beyond the window, and whether any was changed.
+    pub(crate) fn limit(&self, values: &mut [T]) -> (u64, bool) {
         let beyond = values.iter().filter(|v| v.abs() > self.window).count();
-        if beyond > 0 && self.saturate {
+        let clipped = beyond > 0 && self.clips();
+        if clipped {
             for value in values {
                 *value = value.min(self.window).max(-self.window);
             }
         }
-        beyond as u64
+        (if self.bounded { 0 } else { beyond as u64 }, clipped)
     }
 
     /// The same by its definition: the threshold crossing after `t_min` of a potential `v` that inputs have driven, and

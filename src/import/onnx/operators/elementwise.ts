@@ -1,19 +1,19 @@
-/** Arithmetic, activations and batch normalisation. */
+/** Arithmetic and batch normalisation. */
 
-import type { ActivationFunction, Shape } from '../../../graph/graph.js';
+import type { Shape } from '../../../graph/graph.js';
 import { invalid, unsupported } from '../problems.js';
 import { spread } from './broadcast.js';
-import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
+import type { OnnxNode, OperatorTable, Step, Tensor } from './operator.js';
 
-/** Element-wise operators and batch normalisation, by name. */
+/** Arithmetic and batch normalisation, by name. */
 export const ELEMENTWISE: OperatorTable = {
   Add: { build: add },
   Sum: { build: sum },
   Sub: { build: subtract },
   Mul: { build: multiply },
   Div: { build: divide },
-  Relu: { build: (node) => activation(node, 'relu') },
-  Sigmoid: { build: (node) => activation(node, 'sigmoid') },
+  Pow: { build: power },
+  Neg: { build: (node) => node.chain(node.tensor(0), [affine(node.tensor(0), -1, 0)]) },
   BatchNormalization: { ignores: ['momentum'], build: batchNormalization },
 };
 
@@ -57,6 +57,17 @@ function multiply(node: OnnxNode): Tensor {
   return node.emit({ op: 'Mul', inputs: [a.name, b.name] }, shape);
 }
 
+/** Small powers are products. */
+function power(node: OnnxNode): Tensor {
+  const exponent = node.number(1);
+  const x = node.tensor(0);
+  const times = (a: Tensor, step?: string) => node.emit({ op: 'Mul', inputs: [a.name, x.name] }, x.shape, step);
+  if (exponent === 1) return node.leaveOut(x, 'changes nothing');
+  if (exponent === 2) return times(x);
+  if (exponent === 3) return times(times(x, 'square'));
+  throw unsupported(`has the exponent ${exponent}.`, 'Only squares and cubes are supported.');
+}
+
 function divide(node: OnnxNode): Tensor {
   if (node.isConstant(0)) {
     throw unsupported('divides a constant by a tensor.', 'Only division by a constant is supported.');
@@ -79,9 +90,11 @@ function byConstant(
   return node.emit({ op: 'Affine', inputs: [x.name], per, scale, shift }, x.shape);
 }
 
-function activation(node: OnnxNode, fn: ActivationFunction): Tensor {
-  const x = node.tensor(0);
-  return node.emit({ op: 'Activation', inputs: [x.name], fn }, x.shape);
+/** `scale x + shift` for all elements; nothing where it changes nothing. */
+export function affine({ shape: [channels] }: Tensor, scale: number, shift: number): Step | undefined {
+  if (scale === 1 && shift === 0) return undefined;
+  const all = (value: number) => new Float64Array(channels).fill(value);
+  return { op: 'Affine', per: 'channel', scale: all(scale), shift: all(shift) };
 }
 
 function batchNormalization(node: OnnxNode): Tensor {

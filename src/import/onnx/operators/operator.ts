@@ -1,19 +1,21 @@
 /** What operators are told about a node of the file, and how they answer. */
 
 import type { Constant, DataType } from '../../../graph/constant.js';
-import { elements, type GraphNode, type Shape } from '../../../graph/graph.js';
+import { type ActivationNode, type AffineNode, elements, type GraphNode, type Shape } from '../../../graph/graph.js';
 import { isPossibleShape } from '../../../graph/limits.js';
 import { indexOfNonFinite, readElements } from '../../../graph/weights.js';
 import { Attributes } from '../attributes.js';
 import type { NodeProto } from '../messages.js';
 import { invalid, unsupported } from '../problems.js';
-import { FLOAT_TYPES } from '../tensors.js';
+import { FLOAT_TYPES, readStoredTensor } from '../tensors.js';
 
 /** A tensor of the graph, one per image: its shape leaves out the batch axis. */
 export interface Tensor {
   readonly kind: 'tensor';
   readonly name: string;
   readonly shape: Shape;
+  /** Of a tensor of integers in the file: the numbers that they stand for are `(integer - zeroPoint) * scale`. */
+  readonly integers?: { readonly scale: number; readonly zeroPoint: number };
 }
 
 /** A constant of the file, its shape as stored. */
@@ -23,6 +25,15 @@ export interface NamedConstant {
   readonly constant: Constant;
 }
 
+/** Functions that may be replaced by ones that are not the same, if the user agrees. */
+export const APPROXIMATIONS = ['lrn', 'quantization'] as const;
+
+/** See {@link APPROXIMATIONS}. */
+export type Approximation = (typeof APPROXIMATIONS)[number];
+
+/** Stands for the size of the batch in shapes that the file computes, where it is not fixed: no axis is as long. */
+export const ANY_BATCH = 999_999_000_001;
+
 /** What a name of the file stands for; unknown where the node that computes it could not be imported. */
 export type Value = Tensor | NamedConstant | { readonly kind: 'unknown' };
 
@@ -31,11 +42,14 @@ export interface Operator {
   /** Attributes that do not matter at inference. */
   readonly ignores?: readonly string[];
   /**
-   * Emits graph nodes for a node of the file, and returns the tensor that its first output stands for.
+   * Emits graph nodes for a node of the file, and returns what its first output stands for: a tensor, or a constant that
+   * depends on shapes only. Where it returns a list, these are all its outputs.
    *
    * @throws {Refusal} where the node is invalid or not supported.
    */
-  readonly build: (node: OnnxNode) => Tensor;
+  readonly build: (node: OnnxNode) => Tensor | NamedConstant | readonly Tensor[];
+  /** Whether `build` takes care of further outputs; if absent, none but the first may be used. */
+  readonly severalOutputs?: boolean;
 }
 
 /** Operators by their name in the default domain. */
@@ -50,6 +64,8 @@ export interface ModelContext {
   readonly opset: number;
   /** Size of the batch axis, where it is fixed. */
   readonly batch: number | undefined;
+  /** What may be replaced by something that is not the same. */
+  readonly approximate: ReadonlySet<Approximation>;
   /** Whether anything needs a tensor of the file. */
   readonly isRead: (name: string) => boolean;
   /** Whether nothing but a change of shape follows a tensor of the file. */
@@ -58,7 +74,14 @@ export interface ModelContext {
   readonly newName: (like: string) => string;
 }
 
-type FieldsOf<N> = N extends GraphNode ? Omit<N, 'name' | 'output' | 'origin'> : never;
+/** A graph node without what {@link OnnxNode.emit} gives it. */
+export type FieldsOf<N> = N extends GraphNode ? Omit<N, 'name' | 'output' | 'origin'> : never;
+
+/** A node that keeps the shape, but for its input. */
+type StepOf<N> = N extends GraphNode ? Omit<N, 'name' | 'output' | 'origin' | 'inputs'> : never;
+
+/** A node of a {@link OnnxNode.chain}. */
+export type Step = StepOf<ActivationNode | AffineNode>;
 
 const INTEGERS: ReadonlySet<DataType> = new Set<DataType>(['int32', 'int64']);
 
@@ -91,9 +114,25 @@ export class OnnxNode {
     return this.#model.batch;
   }
 
+  /** Whether something may be replaced by what is not the same. */
+  approximates(what: Approximation): boolean {
+    return this.#model.approximate.has(what);
+  }
+
   /** Number of inputs that are listed, left out optional ones included. */
   get inputCount(): number {
     return this.#inputs.length;
+  }
+
+  /** Name of an output; empty where it is left out. */
+  output(index: number): string {
+    return this.#proto.output[index] ?? '';
+  }
+
+  /** Whether anything reads an output. */
+  isUsed(index: number): boolean {
+    const name = this.output(index);
+    return name !== '' && this.#model.isRead(name);
   }
 
   /** Number of outputs that are named. */
@@ -171,6 +210,17 @@ export class OnnxNode {
     throw invalid(`its input ${this.#proto.input[index]} has ${values.length} values for ${channels} channels.`);
   }
 
+  /** The elements of a constant input of numbers of any type. */
+  numbers(index: number): Float64Array {
+    return readElements(this.constant(index).constant);
+  }
+
+  /** A constant that is an attribute, stored as bytes. */
+  tensorAttribute(name: string): Constant | undefined {
+    const tensor = this.attributes.tensor(name);
+    return tensor && readStoredTensor(tensor);
+  }
+
   /** A constant input of whole numbers. */
   integers(index: number): readonly number[] {
     const { name, constant } = this.constant(index);
@@ -211,20 +261,46 @@ export class OnnxNode {
   /**
    * Adds a node to the graph.
    *
-   * @param step distinguishes the nodes, where more than one is emitted; left out for the one that writes the output.
+   * @param step distinguishes the nodes, where more than one is emitted; left out for the one that writes the output, and
+   * a number for one that writes a further output.
    * @returns the tensor that it writes.
    */
-  emit(fields: FieldsOf<GraphNode>, shape: Shape, step?: string): Tensor {
+  emit(fields: FieldsOf<GraphNode>, shape: Shape, step?: string | number): Tensor {
     if (!isPossibleShape(shape, 1)) throw invalid(`its output would have an impossible shape, [N,${shape}].`);
-    const [output] = this.#proto.output;
-    const name = step ? this.#model.newName(`${this.name}/${step}`) : this.name;
-    const tensor = step ? this.#model.newName(`${output}/${step}`) : output;
+    const name = step === undefined ? this.name : this.#model.newName(`${this.name}/${step}`);
+    const inner = typeof step === 'string';
+    const tensor = inner ? this.#model.newName(`${this.output(0)}/${step}`) : this.output(step ?? 0);
     const node = { ...fields, name, output: tensor, origin: [this.name] } as GraphNode;
     if (!coefficients(node).every((values) => values.every(Number.isFinite))) {
       throw invalid('its coefficients are not finite numbers.', 'Train or export the model again.');
     }
     this.emitted.push({ node, shape });
     return { kind: 'tensor', name: tensor, shape };
+  }
+
+  /**
+   * Adds nodes one after the other, of which the last writes the output; all tensors have the shape of the first.
+   *
+   * @param steps those that do something.
+   */
+  chain(x: Tensor, steps: readonly (Step | undefined)[]): Tensor {
+    const needed = steps.filter((step) => step !== undefined);
+    if (needed.length === 0) return this.leaveOut(x, 'changes nothing');
+    return needed.reduce(
+      (from, step, i) =>
+        this.emit(
+          { ...step, inputs: [from.name] },
+          x.shape,
+          i < needed.length - 1 ? ('fn' in step ? step.fn : 'scaled') : undefined,
+        ),
+      x,
+    );
+  }
+
+  /** The constant that the output stands for, computed from shapes. */
+  computed(constant: Constant): NamedConstant {
+    this.leftOutBecause = 'computed from shapes';
+    return { kind: 'constant', name: this.output(0), constant };
   }
 
   /** Leaves the node out: its output is one of its inputs. */

@@ -2,16 +2,28 @@
 
 import { elements } from '../../../graph/graph.js';
 import { unsupported } from '../problems.js';
+import { dataTypeOf, FLOAT_TYPES } from '../tensors.js';
 import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
 import { normalizeAxis } from './shape.js';
 
 /** Operators that are left out, by name. */
 export const PASSTHROUGH: OperatorTable = {
   Identity: { build: (node) => node.leaveOut(node.tensor(0), 'identity') },
+  Cast: { ignores: ['saturate', 'round_mode'], build: cast },
   Dropout: { ignores: ['ratio', 'seed'], build: dropout },
   Softmax: { build: softmax },
   LogSoftmax: { build: softmax },
 };
+
+function cast(node: OnnxNode): Tensor {
+  const type = node.attributes.int('to');
+  const dataType = dataTypeOf(type);
+  if (dataType && FLOAT_TYPES.has(dataType)) return node.leaveOut(node.tensor(0), 'computed in one precision');
+  throw unsupported(
+    `turns a tensor into ${dataType ?? `ONNX type ${type}`}.`,
+    'Only types of floating-point numbers can be left out.',
+  );
+}
 
 function dropout(node: OnnxNode): Tensor {
   if (node.opset >= 12 && node.has(2) && node.number(2) !== 0) {

@@ -2,13 +2,16 @@
 
 import { elements, type Pads, type Shape } from '../../../graph/graph.js';
 import { invalid, unsupported } from '../problems.js';
-import type { OnnxNode, OperatorTable, Tensor } from './operator.js';
+import { ANY_BATCH, type NamedConstant, type OnnxNode, type OperatorTable, type Tensor } from './operator.js';
 
 /** Operators that arrange elements, by name. */
 export const SHAPE: OperatorTable = {
   Flatten: { build: flatten },
   Reshape: { build: reshape },
   Transpose: { build: transpose },
+  Squeeze: { build: squeeze },
+  Unsqueeze: { build: unsqueeze },
+  Shape: { build: shapeOf },
   Concat: { build: concat },
   Pad: { build: pad },
 };
@@ -32,10 +35,12 @@ function reshape(node: OnnxNode): Tensor {
   const target = node.integers(1);
   const x = node.tensor(0);
   const [batch, ...rest] = target;
-  const firstIsBatch = batch === -1 || batch === 1 || batch === node.batch || (batch === 0 && !allowZero);
+  const isBatch = batch === node.batch || (batch === ANY_BATCH && node.batch === undefined);
+  const firstIsBatch = batch === -1 || batch === 1 || isBatch || (batch === 0 && !allowZero);
   const shape = firstIsBatch && rest.length > 0 ? resolveShape([1, ...rest], [1, ...x.shape], allowZero).slice(1) : [];
   if (shape.length === 0 || elements(shape) !== elements(x.shape) || (batch === -1 && rest.includes(-1))) {
-    throw unsupported(`gives [N,${x.shape}] the shape [${target}], which does not keep images apart.`, KEEP_BATCH);
+    const named = target.map((n) => (n === ANY_BATCH ? 'N' : n));
+    throw unsupported(`gives [N,${x.shape}] the shape [${named}], which does not keep images apart.`, KEEP_BATCH);
   }
   return node.emit({ op: 'Reshape', inputs: [x.name] }, shape);
 }
@@ -77,6 +82,48 @@ export function checkPermutation(permutation: readonly number[] | undefined, ran
   throw invalid(`its attribute perm [${permutation}] is no permutation of ${rank} axes.`);
 }
 
+function squeeze(node: OnnxNode): Tensor {
+  const declared = axesOf(node);
+  const x = node.tensor(0);
+  const axes = declared?.map((axis) => normalizeAxis(axis, x.shape.length + 1) - 1);
+  if (axes?.includes(-1)) throw unsupported('takes away the batch axis.', KEEP_BATCH);
+  const long = axes?.find((axis) => x.shape[axis] !== 1);
+  if (long !== undefined) throw invalid(`takes away axis ${long + 1} of [N,${x.shape}].`);
+  const shape = x.shape.filter((n, axis) => (axes ? !axes.includes(axis) : n !== 1));
+  if (shape.length === 0) throw unsupported('leaves no axis but that of the batch.', KEEP_BATCH);
+  return node.emit({ op: 'Reshape', inputs: [x.name] }, shape);
+}
+
+function unsqueeze(node: OnnxNode): Tensor {
+  const declared = axesOf(node) ?? [];
+  const x = node.tensor(0);
+  const rank = x.shape.length + 1 + declared.length;
+  const axes = declared.map((axis) => normalizeAxis(axis, rank));
+  if (axes.includes(0)) throw unsupported('puts an axis before that of the batch.', KEEP_BATCH);
+  return node.emit({ op: 'Reshape', inputs: [x.name] }, withOnes(x.shape, axes, 1, rank));
+}
+
+/** The axes of Squeeze and Unsqueeze: an attribute before opset 13, an input from then on. */
+export function axesOf(node: OnnxNode): readonly number[] | undefined {
+  if (node.opset < 13) return node.attributes.ints('axes');
+  return node.has(1) ? node.integers(1) : undefined;
+}
+
+/** A shape with axes of length 1 put in: the axes from `first` to `rank` of the result. */
+export function withOnes(shape: Shape, ones: readonly number[], first: number, rank: number): Shape {
+  const rest = [...shape];
+  const axes = Array.from({ length: rank - first }, (_, i) => i + first);
+  return axes.map((axis) => (ones.includes(axis) ? 1 : (rest.shift() ?? 1)));
+}
+
+/** The sizes of a tensor's axes: a constant, but for that of the batch. */
+function shapeOf(node: OnnxNode): NamedConstant {
+  const [from, to] = [node.attributes.int('start') ?? 0, node.attributes.int('end')];
+  const sizes = [node.batch ?? ANY_BATCH, ...node.tensor(0).shape].slice(from, to);
+  const bytes = new Uint8Array(BigInt64Array.from(sizes, BigInt).buffer);
+  return node.computed({ dataType: 'int64', shape: [sizes.length], bytes });
+}
+
 function concat(node: OnnxNode): Tensor {
   const declared = node.attributes.int('axis');
   if (declared === undefined) throw invalid('has no attribute axis.');
@@ -111,17 +158,28 @@ function pad(node: OnnxNode): Tensor {
       'Pad with zeros; before a max pooling, use the padding of the pooling itself.',
     );
   }
-  const [height, width] = widthOf.slice(2);
-  if (widthOf.length !== 4 || widthOf.slice(0, 2).some(([before, after]) => before !== 0 || after !== 0)) {
-    throw unsupported(`pads [N,${x.shape}] by [${widths}].`, 'Pad only the height and width of [N,C,H,W].');
+  const [ofBatch, ...ofAxes] = widthOf;
+  const isPadded = ([before, after]: readonly [number, number]) => before !== 0 || after !== 0;
+  const bare = ofAxes.findIndex((width) => !isPadded(width));
+  if (ofAxes.length !== 3 || isPadded(ofBatch) || bare < 0) {
+    throw unsupported(`pads [N,${x.shape}] by [${widths}].`, 'Pad two axes of [N,C,H,W] at most.');
   }
-  const pads: Pads = [height[0], width[0], height[1], width[1]];
-  const [channels, rows, columns] = x.shape;
-  return node.emit({ op: 'Pad', inputs: [x.name], pads }, [
-    channels,
-    rows + pads[0] + pads[2],
-    columns + pads[1] + pads[3],
-  ]);
+  // The axis that is not padded comes first, as if it were the channels.
+  const order = [bare, ...[0, 1, 2].filter((axis) => axis !== bare)];
+  const first = bare === 0 ? x : permuted(node, x, order, 'moved');
+  const [vertical, horizontal] = order.slice(1).map((axis) => ofAxes[axis]);
+  const pads: Pads = [vertical[0], horizontal[0], vertical[1], horizontal[1]];
+  const [channels, rows, columns] = first.shape;
+  const padded = [channels, rows + pads[0] + pads[2], columns + pads[1] + pads[3]];
+  const result = node.emit({ op: 'Pad', inputs: [first.name], pads }, padded, bare === 0 ? undefined : 'padded');
+  if (bare === 0) return result;
+  const back = [0, 1, 2].map((axis) => order.indexOf(axis));
+  return permuted(node, result, back);
+}
+
+function permuted(node: OnnxNode, x: Tensor, permutation: readonly number[], step?: string): Tensor {
+  const shape = permutation.map((axis) => x.shape[axis]);
+  return node.emit({ op: 'Transpose', inputs: [x.name], permutation }, shape, step);
 }
 
 /** Padding before and after each axis. */

@@ -8,39 +8,44 @@ interface Family {
   readonly keepsShape?: boolean;
 }
 
-const ACTIVATION = 'Replace it by Relu or by x * Sigmoid(x), which are supported, and train the network again.';
+const ACTIVATION = 'Replace it by Relu or by another activation that is supported, and train the network again.';
 const SHAPE_ARITHMETIC =
   'Export the model with a fixed input shape and folded constants (flatten(1) instead of view in PyTorch), or simplify it with onnxsim.';
-const QUANTIZED = 'Import the floating-point model that it was quantised from.';
+const QUANTIZED =
+  'Import the floating-point model that it was quantised from, or quantise it with QuantizeLinear and DequantizeLinear (QDQ).';
 
 const FAMILIES: readonly Family[] = [
-  { operators: 'Clip LeakyRelu PRelu Elu Selu Celu Gelu HardSigmoid HardSwish', remedy: ACTIVATION, keepsShape: true },
-  { operators: 'Mish Softplus Softsign Swish Tanh ThresholdedRelu Erf Exp', remedy: ACTIVATION, keepsShape: true },
-  { operators: 'Abs Neg Sqrt', remedy: ACTIVATION, keepsShape: true },
-  { operators: 'Pow Min Max', remedy: ACTIVATION },
+  {
+    operators: 'ThresholdedRelu Shrink Exp Log Sqrt Sin Cos Atan Sign Floor Ceil Round',
+    remedy: ACTIVATION,
+    keepsShape: true,
+  },
   {
     operators: 'If Loop Scan SequenceMap',
     remedy: 'Export the model with a fixed structure, without branches and loops (torch.onnx.export traces it).',
   },
-  { operators: 'QuantizeLinear DequantizeLinear DynamicQuantizeLinear', remedy: QUANTIZED },
-  { operators: 'QLinearConv QLinearMatMul ConvInteger MatMulInteger', remedy: QUANTIZED },
+  {
+    operators: 'DynamicQuantizeLinear QLinearConv QLinearMatMul QLinearAdd ConvInteger MatMulInteger',
+    remedy: QUANTIZED,
+  },
   {
     operators: 'LSTM GRU RNN Attention MultiHeadAttention RotaryEmbedding Einsum',
     remedy: 'Only feed-forward networks of convolutions and dense layers are supported.',
   },
-  { operators: 'Shape Size Gather ConstantOfShape Expand Range Slice Split Where Equal', remedy: SHAPE_ARITHMETIC },
-  { operators: 'Cast', remedy: SHAPE_ARITHMETIC, keepsShape: true },
   {
-    operators: 'ReduceMean ReduceSum ReduceMax LpPool GlobalLpPool',
+    operators: 'Size ConstantOfShape Expand Range Where Equal Less Greater GatherElements GatherND Tile',
+    remedy: SHAPE_ARITHMETIC,
+  },
+  {
+    operators: 'ReduceMin ReduceProd ReduceL1 ReduceL2 LpPool GlobalLpPool',
     remedy: 'Use GlobalAveragePool or AveragePool (torch.nn.AdaptiveAvgPool2d) instead.',
   },
   {
     operators: 'Resize Upsample ConvTranspose MaxUnpool',
     remedy: 'Only networks that keep or reduce the size of images are supported.',
   },
-  { operators: 'Squeeze Unsqueeze', remedy: 'Use Flatten or Reshape instead.' },
   {
-    operators: 'LayerNormalization InstanceNormalization GroupNormalization RMSNormalization LRN',
+    operators: 'LayerNormalization InstanceNormalization GroupNormalization RMSNormalization',
     remedy: 'Use BatchNormalization instead: its scales are fixed at inference.',
     keepsShape: true,
   },
