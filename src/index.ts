@@ -83,7 +83,7 @@ export type { FitRun } from './fit/run.js';
 export type { Constant, DataType } from './graph/constant.js';
 export { describeGraph, type GraphDescription, type NodeDescription } from './graph/describe.js';
 export type * from './graph/graph.js';
-export { type ReadOnnxOptions, readOnnx } from './import/index.js';
+export { type Approximation, type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
 export { activityOf } from './loihi/activity.js';
 export {

@@ -135,7 +135,8 @@ const GROW: Readonly<Record<string, Grow>> = {
     builder.add({ op: 'Activation', ...(fn ? { fn } : slope) }, builder.shape(from), [from]);
   },
   clippedRelu(builder, from, { choice }) {
-    const parameters = [(1 + (choice % 8)) / 8];
+    // No two are multiples of one step: codes with steps would have values half-way between two.
+    const parameters = [Math.sqrt(1 + (choice % 89)) / 9];
     builder.add({ op: 'Activation', fn: 'clipped-relu', parameters }, builder.shape(from), [from]);
   },
   select(builder, from, { seed, choice }) {

@@ -50,7 +50,7 @@ export function compareCommand(context: Context): Command {
     .addHelpText('after', `${CODES_HELP}\n${DATA_HELP}`)
     .action(async (path: string, options: CompareCommandOptions) => {
       const wanted = options.codes === undefined ? undefined : parseCodes(options.codes);
-      const { graph } = await loadFile(path);
+      const { graph } = await loadFile(path, options);
       const { skip, limit, engine, precision, threads, batch } = options;
       const dataset = await openData(options.data, inputShape(graph), options);
       const fallback = { what: options.data, dataset, skip, limit };

@@ -22,7 +22,7 @@ export function convertCommand(context: Context): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: ConvertCommandOptions) => {
-      const loaded = await loadFile(path);
+      const loaded = await loadFile(path, options);
       const { network, calibration, warnings } = await codedNetwork(loaded, options, undefined, context);
       await network.save(options.output);
       const { code, layers } = network;

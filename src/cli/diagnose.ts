@@ -54,7 +54,7 @@ export function diagnoseCommand(context: Context): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: DiagnoseCommandOptions) => {
-      const loaded = await loadFile(path);
+      const loaded = await loadFile(path, options);
       const { skip, limit = IMAGES, precision, threads } = options;
       const dataset = await openData(options.data, inputShape(loaded.graph), options);
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'quartz' };

@@ -43,7 +43,7 @@ export function evalCommand(context: Context): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: EvalCommandOptions) => {
-      const loaded = await loadFile(path);
+      const loaded = await loadFile(path, options);
       const { skip, limit } = options;
       const dataset = await openData(options.data, inputShape(loaded.graph), options);
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'ttfs' };

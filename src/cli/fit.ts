@@ -103,7 +103,7 @@ async function layerOf(
   options: FitCommandOptions,
   context: Context,
 ): Promise<Pick<FitOptions, 'function' | 'range' | 'importance'>> {
-  const { graph } = await loadFile(path);
+  const { graph } = await loadFile(path, options);
   const layers = lower(graph).populations.flatMap(({ name, stage }) =>
     stage.kind === 'neurons' && stage.activation !== 'identity' ? [{ name, fn: stage.activation, stage }] : [],
   );

@@ -7,15 +7,16 @@ import { describeGraph } from '../graph/describe.js';
 import { formatCount } from '../report/format.js';
 import { formatTable } from '../report/table.js';
 import type { Context } from './context.js';
-import { inputShape, loadFile } from './options.js';
+import { addModelOptions, inputShape, loadFile, type ModelOptions } from './options.js';
 
 export function inspectCommand({ print }: Context): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description('Show the layers of a model, and which codes can convert it')
-    .argument('<MODEL>', 'ONNX model, or a network that was saved')
+    .argument('<MODEL>', 'ONNX model, or a network that was saved');
+  return addModelOptions(command)
     .option('--json', 'print JSON')
-    .action(async (path: string, { json }: { json?: boolean }) => {
-      const { graph, network } = await loadFile(path);
+    .action(async (path: string, { json, approximate }: { json?: boolean } & ModelOptions) => {
+      const { graph, network } = await loadFile(path, { approximate });
       const { nodes, parameters, macs } = describeGraph(graph);
       const topology = lower(graph);
       const report = {

@@ -9,7 +9,7 @@ import { type ConversionRun, type ConvertOptions, convert } from '../convert/con
 import { type Dataset, openDataset } from '../data/dataset.js';
 import { FirstspikeError, inWords, type Problem } from '../errors.js';
 import { type Graph, type Shape, shapeOf } from '../graph/graph.js';
-import { readOnnx } from '../import/index.js';
+import { APPROXIMATIONS, type Approximation, readOnnx } from '../import/index.js';
 import { createProgress } from '../report/progress.js';
 import type { Engine, Precision } from '../simulate/run.js';
 import { loadNetwork, SpikingNetwork } from '../simulate/spiking-network.js';
@@ -17,7 +17,7 @@ import type { Context } from './context.js';
 import { byChannel, parseSettings } from './settings.js';
 
 /** What ranges are chosen from. */
-export interface CalibrationOptions {
+export interface CalibrationOptions extends ModelOptions {
   readonly calibrate?: string;
   readonly calibrateLimit: number;
   readonly preprocess?: string;
@@ -96,9 +96,21 @@ function collect(text: string, earlier: readonly string[] = []): string[] {
   return [...earlier, text];
 }
 
-/** Adds the options of calibration. */
+/** Adds the options of reading a model. */
+export function addModelOptions(command: Command): Command {
+  const description = 'leave out what no code does exactly: lrn or quantization (of activations); may be repeated';
+  return command.option('--approximate <WHAT>', description, approximation);
+}
+
+function approximation(text: string, earlier: readonly Approximation[] = []): Approximation[] {
+  const what = APPROXIMATIONS.find((known) => known === text);
+  if (what) return [...earlier, what];
+  throw new InvalidArgumentError(`It must be one of ${APPROXIMATIONS.join(', ')}.`);
+}
+
+/** Adds the options of reading a model and of calibration. */
 export function addCalibrationOptions(command: Command): Command {
-  return command
+  return addModelOptions(command)
     .option('--calibrate <DATA>', 'data set whose activations set the ranges (training images, best)')
     .option('--calibrate-limit <N>', 'images of it to use', wholeNumber(1), 1000)
     .option('--preprocess <PREPROCESS>', 'how pixels become numbers (see below)')
@@ -156,12 +168,17 @@ export function addSimulationOptions(command: Command): Command {
     .addOption(new Option('--precision <PRECISION>', 'arithmetic').choices(['f32', 'f64']).default('f32'));
 }
 
+/** Options of {@link addModelOptions}. */
+export interface ModelOptions {
+  readonly approximate?: readonly Approximation[];
+}
+
 /** A file that a command reads: a model to convert, or a network that was saved. */
 export type Loaded = { readonly graph: Graph; readonly network?: SpikingNetwork };
 
 /** Reads an ONNX model or a saved network. */
-export async function loadFile(path: string): Promise<Loaded> {
-  if (!(await isSavedNetwork(path))) return { graph: await readOnnx(path) };
+export async function loadFile(path: string, { approximate }: ModelOptions): Promise<Loaded> {
+  if (!(await isSavedNetwork(path))) return { graph: await readOnnx(path, { approximate }) };
   const network = await loadNetwork(path);
   return { graph: network.graph, network };
 }

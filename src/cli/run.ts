@@ -36,7 +36,7 @@ export function runCommand(context: Context): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: RunCommandOptions) => {
-      const loaded = await loadFile(path);
+      const loaded = await loadFile(path, options);
       const input = await readNpy(options.input);
       const shape = inputShape(loaded.graph);
       const fallback = async () => {

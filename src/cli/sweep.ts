@@ -80,7 +80,7 @@ export function sweepCommand(context: Context): Command {
         const remedy = 'Give --noise KNOB=V,V,... or --vary OPTION=V,V,...';
         throw new FirstspikeError('OPTION_INVALID', { message: 'nothing is varied.', remedy });
       }
-      const loaded = await loadFile(path);
+      const loaded = await loadFile(path, options);
       const dataset = await openData(options.data, inputShape(loaded.graph), options);
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'ttfs' };
       const fallback = { what: options.data, dataset, skip, limit };

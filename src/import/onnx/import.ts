@@ -10,9 +10,16 @@ import { isDefaultDomain, type OnnxModel, operatorName, opsetOf } from './model.
 import { Names } from './names.js';
 import { CONSTANT_FOLDS } from './operators/fold.js';
 import { OPERATORS, OPSETS } from './operators/index.js';
-import { type Approximation, type ModelContext, OnnxNode, UnknownInput, type Value } from './operators/operator.js';
+import {
+  APPROXIMATIONS,
+  type Approximation,
+  type ModelContext,
+  OnnxNode,
+  UnknownInput,
+  type Value,
+} from './operators/operator.js';
 import { keepsShape, remedyFor } from './operators/unsupported.js';
-import { invalid, Problems, unsupported } from './problems.js';
+import { invalid, Problems, Refusal, unsupported } from './problems.js';
 import { type Schedule, schedule } from './schedule.js';
 import { chooseInput, chooseOutput } from './signature.js';
 import { readTensor } from './tensors.js';
@@ -63,6 +70,7 @@ class Importer {
 
   async run(): Promise<Graph> {
     const { graph } = this.#model;
+    this.#checkApproximations();
     const opset = this.#attempt(() => opsetOf(this.#model)) ?? OPSETS.last;
     const output = this.#attempt(() => chooseOutput(graph, this.#settings.output)) ?? graph.output[0]?.name ?? '';
     const plan = schedule(graph, output);
@@ -98,6 +106,13 @@ class Importer {
       dropped: this.#dropped,
       passes: [],
     };
+  }
+
+  #checkApproximations(): void {
+    const unknown = this.#settings.approximate?.filter((what) => !APPROXIMATIONS.includes(what)) ?? [];
+    if (unknown.length === 0) return;
+    const message = `${unknown.map((what) => `"${what}"`).join(', ')} cannot be approximated.`;
+    this.#note(new Refusal('OPTION_INVALID', message, `Choose among ${APPROXIMATIONS.join(', ')}.`));
   }
 
   /** Notes what is wrong with the names of nodes and tensors. */
