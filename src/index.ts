@@ -41,6 +41,7 @@ export { type Batch, type BatchOptions, type Dataset, type DatasetOptions, openD
 export { type NpyArray, type NpyData, readNpy, writeNpy } from './data/npy.js';
 export { ConvertError, DataError, type ErrorCode, FirstspikeError, ImportError, type Problem } from './errors.js';
 export {
+  type Against,
   type CodeReport,
   type CodeSettings,
   type CompareOptions,
@@ -60,6 +61,7 @@ export type {
 } from './evaluate/diagnosis.js';
 export { energyRatio } from './evaluate/energy.js';
 export {
+  type BatchReport,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
@@ -68,6 +70,7 @@ export {
 } from './evaluate/evaluate.js';
 export { allRemedies } from './evaluate/findings.js';
 export type { Timing } from './evaluate/latency.js';
+export type { Difference } from './evaluate/paired.js';
 export type { QuartzOperations } from './evaluate/quartz-operations.js';
 export {
   KNOBS,
@@ -78,6 +81,7 @@ export {
   type SweepPoint,
   sweep,
 } from './evaluate/sweep.js';
+export { type Trial, type Tuned, type TuneOptions, tune } from './evaluate/tune.js';
 export { type FitOptions, fitGate, type GateFit } from './fit/fit.js';
 export type { FitRun } from './fit/run.js';
 export type { Constant, DataType } from './graph/constant.js';

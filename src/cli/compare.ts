@@ -1,9 +1,14 @@
 /** `firstspike compare MODEL --data DATA`: all codes on one network. */
 
 import { Command } from 'commander';
-import { type CodeName, codes } from '../codes/index.js';
+import type { Calibration } from '../codes/calibration.js';
+import { type CodeName, codeNamed, codes } from '../codes/index.js';
+import { lower } from '../codes/lower.js';
 import { FirstspikeError, type Problem } from '../errors.js';
 import { type CodeReport, type CodeSettings, type Comparison, compare } from '../evaluate/compare.js';
+import type { Difference } from '../evaluate/paired.js';
+import { isTunable, type Tuned, tune } from '../evaluate/tune.js';
+import type { Graph } from '../graph/graph.js';
 import { formatCount, formatPercent } from '../report/format.js';
 import { createProgress, type Progress } from '../report/progress.js';
 import { formatTable } from '../report/table.js';
@@ -19,6 +24,7 @@ import {
   DATA_HELP,
   inputShape,
   loadFile,
+  number,
   openData,
   type SelectionOptions,
   type SimulationOptions,
@@ -29,6 +35,8 @@ import { byChannel, parseSettings, settable } from './settings.js';
 interface CompareCommandOptions extends CalibrationOptions, SelectionOptions, SimulationOptions {
   readonly data: string;
   readonly codes?: string;
+  readonly within?: number;
+  readonly tuneOn?: string;
   readonly batch: number;
   readonly json?: boolean;
 }
@@ -45,6 +53,8 @@ export function compareCommand(context: Context): Command {
     .requiredOption('--data <DATA>', 'images to evaluate')
     .option('--codes <CODES>', `codes to compare (default: all): ${Object.keys(codes).join(', ')}`);
   return addSimulationOptions(addSelectionOptions(addCalibrationOptions(command)))
+    .option('--within <POINTS>', 'tune each code to this loss of accuracy first (see tune)', number)
+    .option('--tune-on <DATA>', 'images to tune on (default: those of --calibrate, which need labels)')
     .option('--batch <N>', 'images of one run when speed is measured', wholeNumber(1), 128)
     .option('--json', 'print JSON')
     .addHelpText('after', `${CODES_HELP}\n${DATA_HELP}`)
@@ -56,6 +66,7 @@ export function compareCommand(context: Context): Command {
       const fallback = { what: options.data, dataset, skip, limit };
       const channelPercentiles = wanted?.some(byChannel);
       const { calibration, note } = await calibrateFor(graph, { ...options, channelPercentiles }, fallback, context);
+      const [codesToCompare, tuned] = await tunedCodes(graph, wanted, calibration, options, context);
       const images = () => dataset.batches({ size: Math.max(batch, 64), skip, limit, signal });
       let shown: { readonly what: string; readonly settings: CodeSettings; readonly progress: Progress } | undefined;
       const show = (what: string, settings: CodeSettings, done: number, all: number) => {
@@ -67,20 +78,97 @@ export function compareCommand(context: Context): Command {
       };
       try {
         const comparison = await compare(graph, images, {
-          ...{ engine, precision, threads, batch, signal, codes: wanted, calibration },
+          ...{ engine, precision, threads, batch, signal, codes: codesToCompare, calibration },
           onFit: (settings, share) => show(`fitting ${settings.code}`, settings, Math.round(100 * share), 100),
           onProgress: (settings, done) => show(settings.code, settings, done, chosenImages(dataset, options)),
         });
         shown?.progress.stop();
         print(
           options.json
-            ? JSON.stringify({ ...comparison, calibration: note }, null, 2)
-            : formatComparison(comparison, note),
+            ? JSON.stringify({ ...comparison, ...(tuned && { tuned }), calibration: note }, null, 2)
+            : [formatComparison(comparison, note), ...formatTuning(tuned)].join('\n'),
         );
       } finally {
         shown?.progress.stop();
       }
     });
+}
+
+/** The codes with settings tuned to a loss, if one is asked for; what cannot be tuned stays as it is. */
+async function tunedCodes(
+  graph: Graph,
+  wanted: readonly CodeSettings[] | undefined,
+  calibration: Calibration | undefined,
+  { within, tuneOn, calibrate, calibrateLimit, preprocess, threads }: CompareCommandOptions,
+  { signal }: Context,
+): Promise<[readonly CodeSettings[] | undefined, Tuned[] | undefined]> {
+  if (within === undefined) return [wanted, undefined];
+  const source = tuneOn ?? calibrate;
+  if (source === undefined) {
+    const message = '--within needs images to tune the codes on, which are not those of --data.';
+    throw new FirstspikeError('OPTION_INVALID', { message, remedy: 'Name them: --tune-on DATA or --calibrate DATA.' });
+  }
+  const dataset = await openData(source, inputShape(graph), { preprocess });
+  const all: Tuned[] = [];
+  const codesOf: CodeSettings[] = [];
+  for (const settings of wanted ?? Object.keys(codes).map((code) => ({ code }) as CodeSettings)) {
+    const { code, ...options } = settings;
+    const refused = codeNamed(code).unsupported(lower(graph)).length > 0;
+    if (!isTunable(code) || refused) {
+      codesOf.push(settings);
+      continue;
+    }
+    const progress = createProgress(`tuning ${code}`);
+    try {
+      let tried = 0;
+      const onTrial = () => progress.update(++tried);
+      const images = dataset.batches({ size: 64, limit: calibrateLimit, signal });
+      const run = { limit: calibrateLimit, threads, signal, onTrial };
+      const tuned = await tune(graph, images, { code, calibration, options, within: within / 100, ...run });
+      all.push(tuned);
+      codesOf.push({ code, ...tuned.best.options } as CodeSettings);
+    } finally {
+      progress.stop();
+    }
+  }
+  return [codesOf, all];
+}
+
+/** What tuning found, in words. */
+function formatTuning(tuned: readonly Tuned[] = []): string[] {
+  if (tuned.length === 0) return [];
+  const lines = tuned.map(({ code, met, best, within, images }) => {
+    const outcome = met ? 'within' : 'not within';
+    return `${code}: ${outcome} ${100 * within} points on the ${images} images that it was tuned on (${(100 * best.loss).toFixed(2)} lost).`;
+  });
+  return ['', ...lines];
+}
+
+/** How far each code is from the first, with what is sure of it. */
+function formatDifferences(reports: readonly CodeReport[]): string[] {
+  const rows = reports.flatMap((report) => {
+    const { against } = report;
+    if (!against) return [];
+    const interval = ({ mean, low, high }: Difference, format: (x: number) => string) =>
+      `${format(mean)} (${format(low)} to ${format(high)})`;
+    return [
+      [
+        title(report),
+        against.accuracy && interval(against.accuracy, (x) => (100 * x).toFixed(2)),
+        interval(against.spikes, formatCount),
+        interval(against.synapticEvents, formatCount),
+        interval(against.energy, (x) => x.toFixed(3)),
+      ],
+    ];
+  });
+  const [first] = reports.flatMap(({ against }) => (against ? [reports[against.other]] : []));
+  if (!first) return [];
+  const columns = ['points of accuracy', 'spikes', 'synaptic events', 'energy'];
+  return [
+    '',
+    `Differences from ${title(first)}, image by image (95 % confidence):`,
+    formatTable(['code', ...columns.map((name) => ({ title: name, align: 'right' as const }))], rows),
+  ];
 }
 
 /**
@@ -134,6 +222,7 @@ export function formatComparison({ codes: reports, refused }: Comparison, calibr
     `${images} images${calibration ? `, calibrated on ${calibration.images} of ${calibration.data}` : ''}`,
     '',
     formatTable(['code', ...columns], rows),
+    ...formatDifferences(reports),
     '',
     ...notes(reports),
     ...reports.flatMap((report) => reasons(report.warnings).map((reason) => `${title(report)}: ${reason}`)),

@@ -308,7 +308,7 @@ async function calibrateOn(
 }
 
 /** The options that a code takes; others that were given are refused. */
-function codeOptions(
+export function codeOptions(
   name: string,
   { zeta, saturate, rounding, gates, price, product, set = [], ...byLayers }: CodingOptions,
 ): object {

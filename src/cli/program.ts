@@ -13,6 +13,7 @@ import { fitCommand } from './fit.js';
 import { inspectCommand } from './inspect.js';
 import { runCommand } from './run.js';
 import { sweepCommand } from './sweep.js';
+import { tuneCommand } from './tune.js';
 
 /** Exit codes: done, failed, wrong usage. */
 const [DONE, FAILED, USAGE] = [0, 1, 2];
@@ -39,6 +40,7 @@ export function createProgram(): { run: (args: readonly string[]) => Promise<num
     compareCommand,
     sweepCommand,
     diagnoseCommand,
+    tuneCommand,
     fitCommand,
   ]) {
     program.addCommand(command(context));

@@ -5,15 +5,18 @@ import { type CodeName, type CodeOptions, codeNamed, codes } from '../codes/inde
 import { type ConvertOptions, convert } from '../convert/convert.js';
 import { ConvertError, type Problem } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
+import { total } from '../simulate/counters.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
-import { type EvaluateOptions, type Evaluation, evaluate, type LabelledBatch } from './evaluate.js';
+import { energyRatio } from './energy.js';
+import { type BatchReport, type EvaluateOptions, type Evaluation, evaluate, type LabelledBatch } from './evaluate.js';
 import { type Timing, timing } from './latency.js';
+import { type Difference, pairedDifference } from './paired.js';
 
 /** A code and options of its own, as {@link convert} takes them; what is absent has the code's default. */
 export type CodeSettings = { [Name in CodeName]: { readonly code: Name } & CodeOptions[Name] }[CodeName];
 
 /** Options of {@link compare}. */
-export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress'> {
+export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress' | 'onBatch'> {
   /** Statistics of the graph's activations, from `calibrate`; most codes need them. */
   readonly calibration?: Calibration;
   /** The codes to compare; a code may be among them more than once. All, with their defaults, if absent. */
@@ -40,6 +43,22 @@ export interface CodeReport extends Evaluation {
   readonly neuronsPerGate: number;
   /** Spikes of these neurons: mean over values and images. */
   readonly spikesPerGate: number;
+  /** How far it is from the first code that spikes; absent in that one, and where nothing spikes. */
+  readonly against?: Against;
+}
+
+/** Differences between two codes on the same images, with confidence intervals of pairs. */
+export interface Against {
+  /** Index of the other code's report. */
+  readonly other: number;
+  /** Of the shares of right labels; absent without labels. */
+  readonly accuracy?: Difference;
+  /** Of the spikes of an image, of all layers together. */
+  readonly spikes: Difference;
+  /** Of the synaptic events of an image. */
+  readonly synapticEvents: Difference;
+  /** Of the energies relative to the original network. */
+  readonly energy: Difference;
 }
 
 /** A code that cannot express the network. */
@@ -78,16 +97,54 @@ export async function compare(
     onFit,
   );
   const reports: CodeReport[] = [];
+  let first: { readonly at: number; readonly figures: PairedFigures } | undefined;
   // Taken out of the list: what a network has packed is free again when the next one runs.
   for (let next = converted.shift(); next; next = converted.shift()) {
     const { settings, network, warnings } = next;
+    const batches: BatchReport[] = [];
     const report = await evaluate(network, images(), {
       ...evaluation,
       onProgress: (done) => onProgress?.(settings, done),
+      onBatch: (batch) => batches.push(batch),
     });
-    reports.push({ ...report, warnings, ...describe(network, report, settings) });
+    const figures = pairedFigures(batches, network, report.macs / report.images);
+    const spikes = network.layers.some(({ window }) => window);
+    const against = spikes && first && { against: { other: first.at, ...differences(figures, first.figures) } };
+    if (spikes) first ??= { at: reports.length, figures };
+    reports.push({ ...report, warnings, ...describe(network, report, settings), ...against });
   }
   return { codes: reports, refused };
+}
+
+/** Figures of a network, image by image or batch by batch. */
+interface PairedFigures {
+  /** Images of each batch. */
+  readonly counts: readonly number[];
+  readonly right?: readonly number[];
+  readonly spikes: readonly number[];
+  readonly synapticEvents: readonly number[];
+  readonly energy: readonly number[];
+}
+
+function pairedFigures(batches: readonly BatchReport[], { layers }: SpikingNetwork, macs: number): PairedFigures {
+  const labelled = batches.every(({ right }) => right);
+  return {
+    counts: batches.map(({ counters }) => counters.images),
+    ...(labelled && { right: batches.flatMap(({ right = [] }) => [...right]) }),
+    spikes: batches.flatMap(({ spikes }) => [...spikes]),
+    synapticEvents: batches.map(({ counters }) => total(counters, 'synapticEvents') / counters.images),
+    energy: batches.map(({ counters }) => energyRatio(counters, layers, macs)),
+  };
+}
+
+function differences(own: PairedFigures, other: PairedFigures): Omit<Against, 'other'> {
+  const { counts } = own;
+  return {
+    ...(own.right && other.right && { accuracy: pairedDifference(own.right, other.right) }),
+    spikes: pairedDifference(own.spikes, other.spikes),
+    synapticEvents: pairedDifference(own.synapticEvents, other.synapticEvents, counts),
+    energy: pairedDifference(own.energy, other.energy, counts),
+  };
 }
 
 function allCodes(): CodeSettings[] {
@@ -142,7 +199,7 @@ function describe(
   network: SpikingNetwork,
   { spikesPerNeuron }: Evaluation,
   { code, ...own }: CodeSettings,
-): Omit<CodeReport, keyof Evaluation | 'warnings'> {
+): Omit<CodeReport, keyof Evaluation | 'warnings' | 'against'> {
   const gates = network.layers.filter(({ role }) => role === 'activation');
   const values = gates.reduce((sum, { shape: [height, width, channels] }) => sum + height * width * channels, 0);
   const neurons = gates.reduce((sum, layer) => sum + layer.neurons, 0);

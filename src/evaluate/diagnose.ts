@@ -5,16 +5,14 @@ import type { LayerStatistics } from '../codes/calibration.js';
 import { reachOf } from '../codes/reach.js';
 import { neurons as size, sources } from '../codes/topology.js';
 import { calibrate } from '../convert/calibrate.js';
-import { DataError } from '../errors.js';
-import { elements } from '../graph/graph.js';
 import { checkCount } from '../simulate/check.js';
 import { CodedNetwork } from '../simulate/coded-network.js';
-import { asImages, type Images } from '../simulate/images.js';
 import type { LayerDifference, Moments, Precision, RunResult } from '../simulate/run.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Diagnosis, LayerDiagnosis, LayerError, OutputError } from './diagnosis.js';
 import type { LabelledBatch } from './evaluate.js';
 import { findAll, shareAbove } from './findings.js';
+import { type Held, hold } from './held.js';
 
 /** Options of {@link diagnose}. */
 export interface DiagnoseOptions {
@@ -48,7 +46,7 @@ export async function diagnose(
 ): Promise<Diagnosis> {
   const { limit = 128, onProgress } = options;
   checkCount('limit', limit, 1);
-  const held = await hold(network, dataset, limit);
+  const held = await hold(dataset, network.inputShape, { limit, size: BATCH });
   const { coded } = network;
   const spiking = coded.populations.flatMap((population, index) => (runsAlone(population) ? [index] : []));
   const whole = await measure(new CodedNetwork(coded), held, options, spiking);
@@ -88,35 +86,6 @@ export async function diagnose(
     layers,
     findings: findAll(network, layers, output, (layer) => statistics(spiking[layers.indexOf(layer)])),
   };
-}
-
-/** Images in memory, with the labels that they should get. */
-interface Held {
-  readonly batches: readonly { readonly images: Images; readonly labels?: ArrayLike<number> }[];
-  readonly count: number;
-}
-
-async function hold(
-  network: SpikingNetwork,
-  dataset: Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
-  limit: number,
-): Promise<Held> {
-  const perImage = elements(network.inputShape);
-  const batches: { images: Images; labels?: ArrayLike<number> }[] = [];
-  let count = 0;
-  for await (const batch of dataset) {
-    const { data, count: given } = asImages(batch, network.inputShape);
-    const most = Math.min(given, limit - count);
-    for (let at = 0; at < most; at += BATCH) {
-      const end = Math.min(at + BATCH, most);
-      const images = { data: data.slice(at * perImage, end * perImage), count: end - at };
-      batches.push({ images, labels: batch.labels && Array.from(batch.labels).slice(at, end) });
-    }
-    count += most;
-    if (count >= limit) break;
-  }
-  if (count > 0) return { batches, count };
-  throw new DataError('DATA_INVALID', { message: 'there is no image to look at.', remedy: 'Give at least one image.' });
 }
 
 /** Statistics of the original activations of each population on these images. */

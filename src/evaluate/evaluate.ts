@@ -39,6 +39,17 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
   /** Called after each batch with the number of images done. */
   readonly onProgress?: (images: number) => void;
+  /** Called after each batch with what it gave. */
+  readonly onBatch?: (batch: BatchReport) => void;
+}
+
+/** What one batch gave. */
+export interface BatchReport {
+  /** Whether each image got the right label: 0 or 1; absent without labels. */
+  readonly right?: Uint8Array;
+  /** Spikes of each image, of all layers together. */
+  readonly spikes: Uint32Array;
+  readonly counters: Counters;
 }
 
 /** One layer of an {@link Evaluation}. */
@@ -114,7 +125,7 @@ export async function evaluate(
   dataset: Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { engine = 'layered', precision = 'f32', threads = 0, disturbance, signal, onProgress } = options;
+  const { engine = 'layered', precision = 'f32', threads = 0, disturbance, signal, onProgress, onBatch } = options;
   checkCount('batch', options.batch ?? 1, 1);
   const scores = { right: 0, annRight: 0, right5: 0, annRight5: 0, agreeing: 0, labelled: 0 };
   const classes = elements(network.outputShape);
@@ -166,6 +177,8 @@ export async function evaluate(
       heldBytes += images.data.byteLength;
     }
     onProgress?.(counters.images);
+    const right = truth && Uint8Array.from(result.labels, (label, image) => Number(label === truth[image]));
+    onBatch?.({ ...(right && { right }), spikes: result.imageSpikes, counters: result.counters });
   }
   if (!counters || counters.images === 0) {
     throw new DataError('DATA_INVALID', {

@@ -8,6 +8,7 @@ import { codeNamed } from '../codes/index.js';
 import type { Reach } from '../codes/reach.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Finding, LayerDiagnosis, OutputError, Remedy } from './diagnosis.js';
+import { bestPercentile, expectedError, rangeAt } from './layer-range.js';
 
 /** Relative error of the logits below which nothing is said of a layer. */
 const HARMLESS = 0.003;
@@ -17,9 +18,6 @@ const WORTHWHILE = 0.7;
 
 /** Error of a layer that more steps should lead to. */
 const FINE = 0.01;
-
-/** Percentiles that are tried. */
-const PERCENTILES = [99, 99.5, 99.9, 99.99, 100];
 
 /** Share of a layer's activations that are larger than its neurons can send. */
 export function shareAbove(statistics: LayerStatistics, { largest }: Reach): number {
@@ -89,29 +87,6 @@ function inLayer(network: SpikingNetwork, layer: LayerDiagnosis, stats: LayerSta
   return found.length > 0 ? found : ofLevels(network, layer);
 }
 
-/** What a range costs: mean square of what it clips and of what its levels round, over all activations. */
-function expectedError(statistics: LayerStatistics, range: number, levels: number): number {
-  const { min, max, zeros } = statistics;
-  const rounded = levels === Number.POSITIVE_INFINITY ? 0 : ((range / levels) ** 2 / 12) * (1 - zeros);
-  return rounded + squareBeyond(statistics, range, max) + squareBeyond(statistics, range, -min, -1);
-}
-
-/** Mean square of how far activations of one sign lie beyond a range. */
-function squareBeyond(statistics: LayerStatistics, range: number, end: number, sign = 1): number {
-  if (!(end > range)) return 0;
-  const cells = 512;
-  const width = (end - range) / cells;
-  // The largest value itself belongs to the last cell.
-  const interval: [number, number] = sign > 0 ? [range, end + width / 1e6] : [-end - width / 1e6, -range];
-  const counts = statistics.histogram(interval, cells);
-  let sum = 0;
-  counts.forEach((count, cell) => {
-    const distance = ((sign > 0 ? cell : cells - 1 - cell) + 0.5) * width;
-    sum += count * distance ** 2;
-  });
-  return sum / statistics.count;
-}
-
 /** Whether the range is what is wrong. */
 function ofRange(
   network: SpikingNetwork,
@@ -122,13 +97,11 @@ function ofRange(
   const range = mean(reach.largest);
   const levels = range / mean(reach.step);
   if (!Number.isFinite(range)) return [];
-  const rangeAt = (percentile: number) =>
-    Math.max(stats.percentile(percentile), -stats.percentile(100 - percentile)) || stats.max || 1;
-  const at = (percentile: number) => expectedError(stats, rangeAt(percentile), levels);
-  const best = PERCENTILES.reduce((a, b) => (at(b) <= at(a) ? b : a));
-  const gain = Math.sqrt(at(best) / expectedError(stats, range, levels));
+  const { percentile: best, error } = bestPercentile(stats, levels);
+  const gain = Math.sqrt(error / expectedError(stats, range, levels));
   if (!(gain < WORTHWHILE)) return [];
-  const clipped = rangeAt(best) > range;
+  const enough = rangeAt(stats, best);
+  const clipped = enough > range;
   // Where a better range is not enough, more levels are needed.
   if (!clipped && gain * alone.relativeRms > 3 * FINE) return [];
   const options = { layerPercentiles: { [name]: best } };
@@ -136,7 +109,7 @@ function ofRange(
   const share = `${(100 * saturated).toPrecision(2)} %`;
   const message = clipped
     ? `its range ends at ${brief(range)}, and ${share} of the activations lie beyond it (the largest at ${brief(Math.max(stats.max, -stats.min))}).`
-    : `its range ends at ${brief(range)}, far above nearly all activations (${best} % are below ${brief(rangeAt(best))}).`;
+    : `its range ends at ${brief(range)}, far above nearly all activations (${best} % are below ${brief(enough)}).`;
   return [{ kind: clipped ? 'clipped' : 'wide', message, remedy, options }];
 }
 

@@ -1,0 +1,111 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Calibration } from '../../src/codes/calibration.js';
+import { calibrate } from '../../src/convert/calibrate.js';
+import { type ConvertOptions, convert } from '../../src/convert/convert.js';
+import { openDataset } from '../../src/data/dataset.js';
+import { evaluate, type LabelledBatch } from '../../src/evaluate/evaluate.js';
+import { isTunable, type Trial, tune } from '../../src/evaluate/tune.js';
+import type { Graph } from '../../src/graph/graph.js';
+import { readOnnx } from '../../src/import/index.js';
+import { expectError } from '../data/support.js';
+
+const demo = (name: string) => new URL(`../../demo/${name}`, import.meta.url).pathname;
+const IMAGES = 128;
+
+let graph: Graph;
+let calibration: Calibration;
+let images: LabelledBatch[];
+
+beforeAll(async () => {
+  graph = await readOnnx(demo('digits-bn.onnx'));
+  const shape = [1, 28, 28];
+  const train = await openDataset(`idx:${demo('train-first1000-images-idx3-ubyte.gz')}`, { shape });
+  calibration = await calibrate(graph, train.batches({ size: 64, limit: 200 }));
+  const labels = demo('t10k-labels-idx1-ubyte.gz');
+  const test = await openDataset(`idx:${demo('t10k-images-idx3-ubyte.gz')},${labels}`, { shape });
+  images = [];
+  for await (const batch of test.batches({ size: 64, limit: IMAGES })) images.push(batch);
+});
+
+describe('tune', () => {
+  test.each(['ttfs', 'fs', 'quartz', 'if', 'lif'] as const)(
+    '%s keeps within the loss, and says what it measured',
+    async (code) => {
+      const trials: Trial[] = [];
+      const within = 0.02;
+      const tuned = await tune(graph, images, { code, calibration, within, onTrial: (trial) => trials.push(trial) });
+      expect(tuned.met).toBe(true);
+      expect(tuned.best.loss).toBeLessThanOrEqual(within);
+      expect(tuned.trials).toEqual(trials);
+      expect(tuned.images).toBe(IMAGES);
+      const network = await convert(graph, {
+        code,
+        calibration,
+        ...tuned.best.options,
+        onWarning() {},
+      } as ConvertOptions);
+      const { accuracy, annAccuracy, agreement, spikesPerNeuron } = await evaluate(network, images, {
+        throughputSeconds: 0,
+      });
+      expect(tuned.best).toMatchObject({ accuracy, agreement, loss: (annAccuracy ?? 0) - (accuracy ?? 0) });
+      expect(tuned.best.spikesPerNeuron).toBeCloseTo(spikesPerNeuron, 12);
+      // Everything cheaper by its ladder lost more.
+      const option = code === 'ttfs' ? 'zeta' : 'steps';
+      const rung = (trial: Trial) => (trial.options as Record<string, number>)[option];
+      for (const trial of trials.filter((trial) => rung(trial) < rung(tuned.best))) {
+        expect(trial.loss).toBeGreaterThan(within);
+      }
+    },
+  );
+
+  test('the Pareto table has no setting that another beats', async () => {
+    const { pareto, trials } = await tune(graph, images, { code: 'fs', calibration, within: 0 });
+    const beats = (a: Trial, b: Trial) =>
+      a.loss <= b.loss &&
+      a.spikesPerNeuron <= b.spikesPerNeuron &&
+      a.latency <= b.latency &&
+      (a.loss < b.loss || a.spikesPerNeuron < b.spikesPerNeuron || a.latency < b.latency);
+    for (const trial of pareto) expect(trials.some((other) => beats(other, trial))).toBe(false);
+    for (const trial of trials.filter((one) => !pareto.includes(one))) {
+      const equal = (other: Trial) => other.loss === trial.loss && other.spikesPerNeuron === trial.spikesPerNeuron;
+      expect(pareto.some((other) => beats(other, trial) || equal(other))).toBe(true);
+    }
+  });
+
+  test('single layers get fewer steps than all together can', async () => {
+    const { best } = await tune(graph, images, { code: 'fs', calibration, within: 0.01 });
+    const { steps = 0, layerSteps = {} } = best.options as { steps?: number; layerSteps?: Record<string, number> };
+    for (const own of Object.values(layerSteps)) expect(own).toBeLessThan(steps);
+    expect(best.latency).toBeLessThanOrEqual(4 * steps);
+  });
+
+  test('what is given stays', async () => {
+    const given = { steps: 24, phases: 'two', percentile: 99.5 } as const;
+    const { trials, met } = await tune(graph, images, { code: 'quartz', calibration, options: given, within: 0.05 });
+    expect(met).toBe(true);
+    expect(trials.map(({ options }) => options)).toEqual([given]);
+  });
+
+  test('without labels it keeps the agreement', async () => {
+    const unlabelled = images.map(({ data, shape }) => ({ data, shape }) as LabelledBatch);
+    const { best, annAccuracy } = await tune(graph, unlabelled, { code: 'if', calibration, within: 0.03 });
+    expect(annAccuracy).toBeUndefined();
+    expect(best.loss).toBeCloseTo(1 - best.agreement, 12);
+    expect(best.loss).toBeLessThanOrEqual(0.03);
+  });
+
+  test('a loss that cannot be met is said', async () => {
+    const options = { steps: 2 };
+    const { met, best, trials } = await tune(graph, images, { code: 'quartz', calibration, options, within: 0 });
+    expect(met).toBe(false);
+    expect(best.loss).toBe(Math.min(...trials.map(({ loss }) => loss)));
+  });
+
+  test('refuses what there is nothing to tune about, and losses that are none', async () => {
+    expect(isTunable('ann')).toBe(false);
+    await expectError('OPTION_INVALID', () => tune(graph, images, { code: 'ann' }));
+    for (const within of [-0.1, 1, Number.NaN]) {
+      await expectError('OPTION_INVALID', () => tune(graph, images, { code: 'if', calibration, within }));
+    }
+  });
+});
