@@ -52,7 +52,7 @@ export function tuneCommand(context: Context): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', `\nSettings that are given stay as they are; the others are tuned.\n${DATA_HELP}`)
     .action(async (path: string, options: TuneCommandOptions) => {
-      const { graph } = await loadFile(path);
+      const { graph } = await loadFile(path, options);
       const { code, skip, limit = 1000, within, threads, out } = options;
       const own = codeOptions(code, options);
       const dataset = await openData(options.data, inputShape(graph), options);
