@@ -1,10 +1,13 @@
 /** `firstspike eval MODEL --data DATA`: accuracy of the spiking network and of the original. */
 
 import { Command } from 'commander';
+import { FirstspikeError } from '../errors.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { formatCount, formatPercent } from '../report/format.js';
 import { createProgress } from '../report/progress.js';
 import { formatTable } from '../report/table.js';
+import type { SpikingNetwork } from '../simulate/spiking-network.js';
+import { Checkpoint } from './checkpoint.js';
 import type { Context } from './context.js';
 import {
   addCodingOptions,
@@ -27,11 +30,12 @@ import {
 interface EvalCommandOptions extends CodingOptions, SelectionOptions, SimulationOptions {
   readonly data: string;
   readonly batch: number;
+  readonly resume?: string;
   readonly json?: boolean;
 }
 
 export function evalCommand(context: Context): Command {
-  const { print, signal } = context;
+  const { print, remark, signal } = context;
   const command = new Command('eval')
     .description('Measure accuracy, agreement, spikes and speed over a data set')
     .argument('<MODEL>', 'ONNX model, or a network that was saved')
@@ -40,6 +44,7 @@ export function evalCommand(context: Context): Command {
   addSimulationOptions(addSelectionOptions(command));
   return command
     .option('--batch <N>', 'images of one run when speed is measured', wholeNumber(1), 128)
+    .option('--resume <FILE>', 'keep what is found in a file, and go on from it if the run was interrupted')
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: EvalCommandOptions) => {
@@ -49,12 +54,21 @@ export function evalCommand(context: Context): Command {
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'ttfs' };
       const fallback = { what: options.data, dataset, skip, limit };
       const { network, calibration, warnings } = await codedNetwork(loaded, chosen, fallback, context);
-      const progress = createProgress('evaluating', chosenImages(dataset, options));
+      const { engine, precision, threads, batch } = options;
+      const all = chosenImages(dataset, options);
+      const checkpoint = await openCheckpoint(path, network, all, options);
+      const done = checkpoint?.state?.counters?.images ?? 0;
+      if (done > 0) remark(`Going on behind the ${done} images of ${options.resume}.`);
+      const progress = createProgress('evaluating', all);
       try {
-        const batches = dataset.batches({ size: Math.max(options.batch, 64), skip, limit, signal });
-        const { engine, precision, threads, batch } = options;
-        const onProgress = (done: number) => progress.update(done);
-        const report = await evaluate(network, batches, { engine, precision, threads, batch, signal, onProgress });
+        const rest = { skip: skip + done, limit: all - done };
+        const batches = dataset.batches({ size: Math.max(batch, 64), ...rest, signal });
+        const onProgress = (images: number) => progress.update(images);
+        const report = await evaluate(network, batches, {
+          ...{ engine, precision, threads, batch, signal, onProgress, from: checkpoint?.state },
+          onState: (state) => checkpoint?.keep(state),
+        });
+        await checkpoint?.end();
         progress.stop();
         print(
           options.json
@@ -65,6 +79,23 @@ export function evalCommand(context: Context): Command {
         progress.stop();
       }
     });
+}
+
+/** The checkpoint of an evaluation that can be resumed, if one is asked for. */
+async function openCheckpoint(
+  model: string,
+  network: SpikingNetwork,
+  images: number,
+  { resume, data, skip, preprocess, engine, precision }: EvalCommandOptions,
+): Promise<Checkpoint | undefined> {
+  if (resume === undefined) return undefined;
+  if (network.keepsState) {
+    throw new FirstspikeError('OPTION_INVALID', {
+      message: 'the network keeps its state from image to image, so that it cannot go on in the midst of them.',
+      remedy: 'Evaluate it in one go, or let each image begin at rest: --set reset=image.',
+    });
+  }
+  return Checkpoint.open(resume, model, { data, skip, images, preprocess, engine, precision, code: network.code });
 }
 
 /** An evaluation as tables for people. */

@@ -7,12 +7,13 @@ import { checkCount } from '../simulate/check.js';
 import { addCounters, type Counters, spikesPerNeuron, total } from '../simulate/counters.js';
 import type { Disturbance } from '../simulate/disturbance.js';
 import { asImages, type Images } from '../simulate/images.js';
-import type { Engine, LayerDifference, Precision } from '../simulate/run.js';
+import type { Engine, Precision } from '../simulate/run.js';
 import { Sequence } from '../simulate/sequence.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
 import { energyRatio } from './energy.js';
 import { type QuartzOperations, quartzOperations } from './quartz-operations.js';
+import { readAhead } from './read-ahead.js';
 import { measureThroughput } from './throughput.js';
 
 /** Images of a data set with the labels that they should get. */
@@ -41,6 +42,31 @@ export interface EvaluateOptions {
   readonly onProgress?: (images: number) => void;
   /** Called after each batch with what it gave. */
   readonly onBatch?: (batch: BatchReport) => void;
+  /** Called after each batch with all that is known by then: what an evaluation that was interrupted goes on from. */
+  readonly onState?: (state: EvaluationState) => void | Promise<void>;
+  /** Where an interrupted evaluation had got to; the data set then begins with the image after that. */
+  readonly from?: EvaluationState;
+}
+
+/** What an evaluation has found so far, as plain data. */
+export interface EvaluationState {
+  readonly scores: Readonly<Scores>;
+  /** Absent before the first batch. */
+  readonly counters?: Counters;
+  /** Largest |value - original activation| of each layer. */
+  readonly differences: readonly number[];
+  readonly largestLogit: number;
+  readonly largestDifference: number;
+}
+
+/** Numbers of images. */
+interface Scores {
+  right: number;
+  annRight: number;
+  right5: number;
+  annRight5: number;
+  agreeing: number;
+  labelled: number;
 }
 
 /** What one batch gave. */
@@ -115,7 +141,7 @@ export interface Evaluation {
 /**
  * Runs a spiking network and the original over a data set and compares them.
  *
- * Throughput is measured apart, after the comparison, on the first images (64 MB of them at most) held in memory.
+ * The next batch is read while one runs. Throughput is measured apart, after the comparison, on the first images (64 MB of them at most) held in memory.
  *
  * @param dataset batches of images, as they come.
  * @throws DataError if images do not fit the network, or labels and images are not equally many.
@@ -125,19 +151,29 @@ export async function evaluate(
   dataset: Iterable<LabelledBatch> | AsyncIterable<LabelledBatch>,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { engine = 'layered', precision = 'f32', threads = 0, disturbance, signal, onProgress, onBatch } = options;
+  const {
+    engine = 'layered',
+    precision = 'f32',
+    threads = 0,
+    disturbance,
+    signal,
+    onProgress,
+    onBatch,
+    from,
+    onState,
+  } = options;
   checkCount('batch', options.batch ?? 1, 1);
-  const scores = { right: 0, annRight: 0, right5: 0, annRight5: 0, agreeing: 0, labelled: 0 };
+  const scores: Scores = {
+    ...{ right: 0, annRight: 0, right5: 0, annRight5: 0, agreeing: 0, labelled: 0 },
+    ...from?.scores,
+  };
   const classes = elements(network.outputShape);
-  let counters: Counters | undefined;
-  let differences: readonly LayerDifference[] = [];
-  let largestLogit = 0;
-  let largestDifference = 0;
+  let { counters, differences = [], largestLogit = 0, largestDifference = 0 }: Partial<EvaluationState> = from ?? {};
   const sequence = new Sequence();
   const held: Images[] = [];
   let heldBytes = 0;
 
-  for await (const batch of dataset) {
+  for await (const batch of readAhead(dataset)) {
     const images = asImages(batch, network.inputShape);
     const { labels: truth } = batch;
     if (truth && truth.length !== images.count) {
@@ -168,10 +204,7 @@ export async function evaluate(
       largestDifference = Math.max(largestDifference, Math.abs(result.logits.data[i] - original.logits.data[i]));
     }
     counters = counters ? addCounters(counters, result.counters) : result.counters;
-    differences = original.differences.map((layer, i) => ({
-      ...layer,
-      max: Math.max(layer.max, differences[i]?.max ?? 0),
-    }));
+    differences = original.differences.map(({ max }, i) => Math.max(max, differences[i] ?? 0));
     if (heldBytes < 64e6) {
       held.push(images);
       heldBytes += images.data.byteLength;
@@ -179,6 +212,7 @@ export async function evaluate(
     onProgress?.(counters.images);
     const right = truth && Uint8Array.from(result.labels, (label, image) => Number(label === truth[image]));
     onBatch?.({ ...(right && { right }), spikes: result.imageSpikes, counters: result.counters });
+    await onState?.({ scores: { ...scores }, counters, differences, largestLogit, largestDifference });
   }
   if (!counters || counters.images === 0) {
     throw new DataError('DATA_INVALID', {
@@ -191,7 +225,8 @@ export async function evaluate(
   const { throughputSeconds: seconds = 2, batch = 128 } = options;
   const throughput = { engine, precision, threads, batch, seconds, signal };
   const { macs } = describeGraph(network.graph);
-  const imagesPerSecond = seconds > 0 ? await measureThroughput(network, held, throughput) : undefined;
+  const imagesPerSecond =
+    seconds > 0 && held.length > 0 ? await measureThroughput(network, held, throughput) : undefined;
   return {
     code: network.code.name,
     engine,
@@ -217,7 +252,7 @@ export async function evaluate(
     ...(imagesPerSecond !== undefined && { imagesPerSecond }),
     layers: counters.layers.map(({ name, role, neurons, spikes, saturated, synapticEvents }, i) => {
       const { window } = network.layers[i];
-      const maxDifference = differences[i].max;
+      const maxDifference = differences[i];
       return { name, role, neurons, spikes, saturated, synapticEvents, ...(window && { window }), maxDifference };
     }),
   };

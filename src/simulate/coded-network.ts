@@ -29,6 +29,11 @@ export class CodedNetwork {
     this.coded = coded;
   }
 
+  /** Whether state outlives an image. */
+  get keepsState(): boolean {
+    return this.#bind('f32', 'code').keepsState;
+  }
+
   /** The layers in the order in which they run; the input first, the readout last. */
   get layers(): readonly Layer[] {
     if (!this.#layers) {

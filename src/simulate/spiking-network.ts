@@ -75,6 +75,11 @@ export class SpikingNetwork {
     return this.#network.runImages(images, options);
   }
 
+  /** Whether its state outlives an image, so that images are one sequence (the code `lif` with `reset: 'never'`). */
+  get keepsState(): boolean {
+    return this.#network.keepsState;
+  }
+
   /** @internal The populations that it runs. */
   get coded(): CodedTopology {
     return this.#network.coded;
