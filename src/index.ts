@@ -127,7 +127,7 @@ export {
   type SpikeTimes,
   scores,
 } from './loihi/program.js';
-export { discretiseQuartz, type QuartzChipOptions } from './loihi/quartz.js';
+export { discretiseQuartz, type FirstSpikeChipOptions } from './loihi/quartz.js';
 export {
   type ChipInput,
   ChipSimulator,
@@ -137,6 +137,7 @@ export {
   type Simulation,
   simulateChip,
 } from './loihi/simulate.js';
+export { discretiseTtfs } from './loihi/ttfs.js';
 export {
   type CurveColumn,
   type CurveData,

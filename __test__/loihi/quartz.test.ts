@@ -150,8 +150,8 @@ it('refuses what has no circuit, all at once', async () => {
   const { code, problems } = failure(() => discretiseQuartz(network));
   expect(code).toBe('CODE_UNSUPPORTED');
   expect(problems.map(({ layer, message }) => `${layer}: ${message}`)).toEqual([
-    'Conv0: it has no Quartz circuit on the chip: what is not rectified has no window of times.',
-    'MaxPool3: it has no Quartz circuit on the chip: it pools minima of some channels.',
+    'Conv0: it has no circuit of first spikes on the chip: what is not rectified has no window of times.',
+    'MaxPool3: it has no circuit of first spikes on the chip: it pools minima of some channels.',
   ]);
 });
 
@@ -180,5 +180,6 @@ describeWithData('quartz-convnet on MNIST', () => {
     expect(spikes('relu1')).toBe(3_456_000);
     expect(spikes('pool2')).toBe(192_000);
     expect(onChip.firstSpike).toBeGreaterThan(72);
+    for (const { overflows } of onChip.counts) expect(overflows.every((n) => n === 0)).toBe(true);
   });
 });

@@ -31,15 +31,15 @@ export class Clock {
     return group;
   }
 
-  /** Joins the compartments in the order of their steps; gives the first one, which has to be made to spike, and its step. */
-  wind(): { readonly group: number; readonly step: number } {
+  /** Joins the compartments in the order of their steps; gives the first ones, which have to be made to spike. */
+  wind(): { readonly group: number; readonly step: number }[] {
     const pulses = [...this.#pulses].sort((a, b) => a.step - b.step || a.group - b.group);
     const [first] = pulses;
     let before = { ...first };
     for (const pulse of pulses.slice(1)) {
       // Of the same step: by what makes the first of them spike.
       if (pulse.step === before.step) {
-        this.#copySources(before.group, pulse.group);
+        if (pulse.step > first.step) this.#copySources(before.group, pulse.group);
         continue;
       }
       let { group, step } = before;
@@ -60,7 +60,7 @@ export class Clock {
       this.#trigger(group, pulse.group, pulse.step - step - 1);
       before = { ...pulse };
     }
-    return first;
+    return pulses.filter(({ step }) => step === first?.step).map(({ group, step }) => ({ group, step }));
   }
 
   #trigger(source: number, target: number, delay: number): void {
@@ -70,7 +70,6 @@ export class Clock {
   /** Makes a compartment spike whenever another does. */
   #copySources(from: number, to: number): void {
     const sources = this.#circuit.synapses.filter(({ target }) => target === from);
-    if (sources.length === 0) throw new Error('only the first compartment may spike first');
     for (const { source, delay } of sources) this.#trigger(source, to, delay);
   }
 }

@@ -83,6 +83,7 @@ export async function evaluateChip(
         add(group.spikes, run.counts[index].spikes);
         add(group.synapticEvents, run.counts[index].synapticEvents);
         add(group.updates, run.counts[index].updates);
+        add(group.overflows, run.counts[index].overflows);
       });
       add(compartmentSpikes, run.compartmentSpikes ?? []);
     }

@@ -1,6 +1,6 @@
-/** A network of the chip with what is around it: how images become spikes and biases, and how the outputs are read. */
+/** A network of the chip with what is around it: how images become spikes, and how the outputs are read. */
 
-import { FirstspikeError } from '../errors.js';
+import { ConvertError, FirstspikeError } from '../errors.js';
 import type { Shape } from '../graph/graph.js';
 import type { Images } from '../simulate/images.js';
 import type { ChipNetwork } from './network.js';
@@ -17,17 +17,21 @@ export type ChipEncoder =
       readonly levels: number;
       readonly first: number;
     }
-  /** Each element is the bias of its compartment: a mantissa of `scale` times its value. What is beyond is clipped. */
-  | { readonly kind: 'bias'; readonly group: number; readonly scale: number };
+  /** Each element spikes as often as it is large: `high` in each of so many steps, `low` in none, in between evenly. */
+  | {
+      readonly kind: 'rate';
+      readonly group: number;
+      readonly low: number;
+      readonly high: number;
+      readonly steps: number;
+    };
 
 /** How outputs are read. */
 export type ChipReader =
   /** The first to spike; of several the one with the smaller index. Those that have not spiked come after all others. */
   | { readonly kind: 'first spike' }
-  /** The largest potential after the last step. */
-  | { readonly kind: 'potential' }
-  /** The most spikes. */
-  | { readonly kind: 'spikes' };
+  /** The largest sum of potential after the last step and of what spikes took from it. */
+  | { readonly kind: 'potential' };
 
 /** How the one spike of each compartment of a group is a value. */
 export interface SpikeTimes {
@@ -73,40 +77,59 @@ export interface ChipProgram {
   readonly losses: readonly LayerLoss[];
 }
 
-/** Images as spikes and biases from outside. */
+/** Images as spikes from outside. */
 export function encodeImages(program: ChipProgram, { data, count }: Images): ChipInput {
   const { network, encoder, order, triggers } = program;
   const first = firstCompartments(network);
   const size = data.length / count;
-  const place = (element: number) => (order ? order[element] : element);
-  const perImage = triggers.length + (encoder.kind === 'times' ? size : 0);
-  const steps = new Uint32Array(count * perImage);
-  const compartments = new Uint32Array(count * perImage);
-  const mantissas = new Int16Array(encoder.kind === 'bias' ? data.length : 0);
-  let at = 0;
+  const { low, high } = encoder;
+  const share = (i: number) => Math.min(Math.max((data[i] - low) / (high - low), 0), 1);
+  const spikesOf = (i: number) => (encoder.kind === 'times' ? 1 : Math.floor(share(i) * encoder.steps + 0.5));
+  const offsets = new Uint32Array(count + 1);
   for (let image = 0; image < count; image++) {
-    for (const { group, step } of triggers) {
-      // What a compartment sends in a step arrives in the next one.
-      steps[at] = step + 1;
-      compartments[at++] = first[group];
+    let spikes = triggers.length;
+    for (let i = image * size; i < (image + 1) * size; i++) {
+      if (!Number.isFinite(data[i])) throw notFinite(image);
+      spikes += spikesOf(i);
     }
+    offsets[image + 1] = offsets[image] + spikes;
+  }
+  const steps = new Uint32Array(offsets[count]);
+  const compartments = new Uint32Array(offsets[count]);
+  let at = 0;
+  // What a compartment sends in a step arrives in the next one.
+  const send = (compartment: number, step: number) => {
+    steps[at] = step + 1;
+    compartments[at++] = compartment;
+  };
+  for (let image = 0; image < count; image++) {
+    for (const { group, step } of triggers) send(first[group], step);
     for (let element = 0; element < size; element++) {
-      const value = data[image * size + element];
-      if (!Number.isFinite(value)) throw notFinite(image);
+      const value = share(image * size + element);
+      const compartment = first[encoder.group] + (order ? order[element] : element);
       if (encoder.kind === 'times') {
-        const { low, high, levels } = encoder;
-        const share = (value - low) / (high - low);
-        steps[at] = encoder.first + Math.round(levels * (1 - Math.min(Math.max(share, 0), 1))) + 1;
-        compartments[at++] = first[encoder.group] + place(element);
+        send(compartment, encoder.first + Math.round(encoder.levels * (1 - value)));
       } else {
-        const mantissa = Math.round(value * encoder.scale);
-        mantissas[image * size + place(element)] = Math.min(Math.max(mantissa, -4096), 4095);
+        // The n-th spike is due when half a spike more than n - 1 has come together.
+        const spikes = spikesOf(image * size + element);
+        for (let n = 0; n < spikes; n++) {
+          send(compartment, Math.min(Math.ceil((n + 0.5) / value), encoder.steps) - 1);
+        }
       }
     }
   }
-  const offsets = Uint32Array.from({ length: count + 1 }, (_, image) => image * perImage);
-  const biased = encoder.kind === 'bias' ? { group: encoder.group, mantissas } : undefined;
-  return { count, offsets, steps, compartments, biased };
+  return { count, offsets, steps, compartments };
+}
+
+/**
+ * Refuses a range without extent.
+ *
+ * @throws ConvertError `OPTION_INVALID`
+ */
+export function checkInputRange([low, high]: readonly [number, number]): void {
+  if (low < high && Number.isFinite(high - low)) return;
+  const message = `images from ${low} to ${high} have no range.`;
+  throw new ConvertError('OPTION_INVALID', { message, remedy: 'Give the smallest and the largest element.' });
 }
 
 function notFinite(image: number): FirstspikeError {
@@ -115,15 +138,15 @@ function notFinite(image: number): FirstspikeError {
 }
 
 /** What each output of each image is worth: the label is the largest, the first of several. */
-export function scores({ reader, steps }: ChipProgram, run: Simulation): Float64Array {
+export function scores({ network, reader, steps }: ChipProgram, run: Simulation): Float64Array {
   const { firstSpikes, outputSpikes, potentials } = run;
   switch (reader.kind) {
     case 'first spike':
       return Float64Array.from(firstSpikes, (step) => -(step < 0 ? steps : step));
-    case 'potential':
-      return Float64Array.from(potentials);
-    case 'spikes':
-      return Float64Array.from(outputSpikes);
+    case 'potential': {
+      const { threshold } = network.groups[network.output].profile;
+      return Float64Array.from(potentials, (potential, i) => potential + 64 * threshold * outputSpikes[i]);
+    }
   }
 }
 

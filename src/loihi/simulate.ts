@@ -57,6 +57,8 @@ export interface GroupCounts {
   readonly synapticEvents: Float64Array;
   /** Compartments that had anything to do: of input, current, potential and bias one was not zero. */
   readonly updates: Float64Array;
+  /** Compartments whose registers could not hold a sum, so that it is wrong; potentials end at limits instead. */
+  readonly overflows: Float64Array;
 }
 
 /** What a run gives. */

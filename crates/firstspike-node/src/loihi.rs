@@ -139,6 +139,8 @@ pub struct BindingChipCounts {
     pub synaptic_events: Float64Array,
     /// Compartments that had anything to do.
     pub updates: Float64Array,
+    /// Compartments whose registers could not hold a sum.
+    pub overflows: Float64Array,
 }
 
 impl From<Vec<Counts>> for BindingChipCounts {
@@ -148,6 +150,7 @@ impl From<Vec<Counts>> for BindingChipCounts {
             spikes: of(|step| step.spikes),
             synaptic_events: of(|step| step.synaptic_events),
             updates: of(|step| step.updates),
+            overflows: of(|step| step.overflows),
         }
     }
 }

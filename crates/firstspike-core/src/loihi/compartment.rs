@@ -69,18 +69,30 @@ fn decayed(number: i32, decay: u32) -> i32 {
     (if number < 0 { -left } else { left }) as i32
 }
 
+/// What happened in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Whether the compartment spiked.
+    pub spikes: bool,
+    /// Whether a register could not hold a number, and kept another in its place.
+    pub overflows: bool,
+}
+
 impl Compartment {
-    /// A step in which `input` arrives; tells whether the compartment spikes. `bias` is what is added in each step.
+    /// A step in which `input` arrives. `bias` is what is added in each step.
     #[inline(always)]
-    pub fn step(&mut self, rules: &Rules, profile: &Profile, input: i32, bias: i32) -> bool {
-        let input = rules.input.hold(i64::from(input));
-        let current = i64::from(decayed(self.current, profile.current_decay)) + i64::from(input);
+    pub fn step(&mut self, rules: &Rules, profile: &Profile, input: i32, bias: i32) -> Step {
+        let held = i64::from(rules.input.hold(i64::from(input)));
+        let current = i64::from(decayed(self.current, profile.current_decay)) + held;
         self.current = rules.current.hold(current);
+        let overflows = held != i64::from(input) || i64::from(self.current) != current;
         if self.waiting > 0 {
             self.waiting -= 1;
-            return false;
+            return Step { spikes: false, overflows };
         }
-        let drive = rules.drive.hold(i64::from(self.current) + i64::from(bias));
+        let driven = i64::from(self.current) + i64::from(bias);
+        let drive = rules.drive.hold(driven);
+        let overflows = overflows || i64::from(drive) != driven;
         let voltage = i64::from(decayed(self.voltage, profile.voltage_decay)) + i64::from(drive);
         self.voltage = if rules.limits {
             voltage.clamp(i64::from(profile.limits.0), i64::from(profile.limits.1)) as i32
@@ -92,7 +104,7 @@ impl Compartment {
             self.voltage = 0;
             self.waiting = (profile.refractory - 1) as u8;
         }
-        spikes
+        Step { spikes, overflows }
     }
 }
 
@@ -121,7 +133,7 @@ pub fn trace(rules: &Rules, profile: &Profile, bias: i16, input: &[i32]) -> Resu
     let bias = i32::from(bias) << profile.bias_exponent;
     let (mut compartment, mut trace) = (Compartment::default(), Trace::default());
     for (step, &input) in input.iter().enumerate() {
-        if compartment.step(rules, profile, input, bias) {
+        if compartment.step(rules, profile, input, bias).spikes {
             trace.spikes.push(step as u32);
         }
         trace.current.push(compartment.current);

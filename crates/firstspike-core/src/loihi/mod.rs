@@ -15,7 +15,7 @@ mod run;
 mod twin;
 mod weight;
 
-pub use compartment::{Compartment, Profile, Trace, trace};
+pub use compartment::{Compartment, Profile, Step, Trace, trace};
 pub use network::{ChipNetwork, Connectivity, Group, Synapses};
 pub use rules::{Ends, Register, Rounding, Rules, WeightRules};
 pub use run::{ChipInput, ChipRecord, ChipRequest, Counts, Outcome, Raster, run};

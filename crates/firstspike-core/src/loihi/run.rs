@@ -1,7 +1,7 @@
 //! Runs of whole networks over many images. Only spikes cause work at synapses, and compartments that nothing would change
 //! are left alone.
 
-use super::compartment::Compartment;
+use super::compartment::{Compartment, Step};
 use super::network::{ChipNetwork, Fan};
 use crate::error::RunError;
 use rayon::prelude::*;
@@ -68,6 +68,8 @@ pub struct Counts {
     pub synaptic_events: u64,
     /// Compartments that had anything to do: of input, current, potential and bias one was not zero.
     pub updates: u64,
+    /// Compartments whose registers could not hold a sum. (Potentials that end at their limits do not count.)
+    pub overflows: u64,
 }
 
 impl AddAssign for Counts {
@@ -75,6 +77,7 @@ impl AddAssign for Counts {
         self.spikes += other.spikes;
         self.synaptic_events += other.synaptic_events;
         self.updates += other.updates;
+        self.overflows += other.overflows;
     }
 }
 
@@ -406,7 +409,7 @@ impl Workspace {
         let active = &mut self.groups[group];
         let sent = &mut active.sent[(step + 1) % (network.reach + 1)];
         sent.clear();
-        let mut updates = 0;
+        let (mut updates, mut overflows) = (0, 0);
         for block in 0..active.awake.len() {
             if !active.awake[block] && !active.touched[block] {
                 updates += active.busy[block];
@@ -420,12 +423,13 @@ impl Workspace {
             for (index, (state, (input, &bias))) in states.zip(inputs).enumerate() {
                 let before = *state;
                 let arrived = std::mem::take(input);
-                let spikes = state.step(rules, profile, arrived, bias);
+                let Step { spikes, overflows: over } = state.step(rules, profile, arrived, bias);
+                overflows += u64::from(over);
                 if spikes {
                     sent.push((first + index) as u32);
                 }
                 busy += u32::from(arrived != 0 || state.current != 0 || before.voltage != 0 || bias != 0);
-                still &= arrived == 0 && *state == before && !spikes;
+                still &= arrived == 0 && *state == before && !spikes && !over;
             }
             // What a step without input leaves as it is, the next one does, too.
             active.awake[block] = !still;
@@ -434,6 +438,7 @@ impl Workspace {
             updates += busy;
         }
         self.counts[group][step].updates += u64::from(updates);
+        self.counts[group][step].overflows += overflows;
     }
 }
 

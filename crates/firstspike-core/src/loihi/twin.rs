@@ -77,14 +77,14 @@ impl Twin {
         Self { synapses, profiles, bias: bias.collect() }
     }
 
-    /// Spikes `(step, compartment)` and what was counted in all: synaptic events, updates.
-    fn run(&self, outside: &[(u32, u32)], steps: usize) -> (Vec<(u32, u32)>, Vec<i64>, u64, u64) {
+    /// Spikes `(step, compartment)`, potentials, and what was counted in all: synaptic events, updates, overflows.
+    fn run(&self, outside: &[(u32, u32)], steps: usize) -> (Vec<(u32, u32)>, Vec<i64>, [u64; 3]) {
         let wrap = |number: i64, bits: u32| (number + (1 << bits)).rem_euclid(2 << bits) - (1 << bits);
         let decay = |number: i64, decay: u32| number.signum() * (number.abs() * i64::from(4096 - decay) / 4096);
         let n = self.profiles.len();
         let mut arriving = vec![vec![0i64; n]; steps + 200];
         let (mut u, mut v, mut waiting) = (vec![0i64; n], vec![0i64; n], vec![0u32; n]);
-        let (mut spikes, mut events, mut updates) = (Vec::new(), 0, 0);
+        let (mut spikes, mut events, mut updates, mut overflows) = (Vec::new(), 0, 0, 0);
         let mut own = BTreeSet::new();
         for step in 0..steps {
             let mut sent: BTreeSet<usize> = std::mem::take(&mut own);
@@ -104,13 +104,17 @@ impl Twin {
             for at in 0..n {
                 let profile = &self.profiles[at];
                 let input = arriving[step][at];
+                let exact = decay(u[at], profile.current_decay) + input;
                 u[at] = wrap(decay(u[at], profile.current_decay) + wrap(input, 21), 23);
+                let over = wrap(input, 21) != input || u[at] != exact;
                 updates += u64::from(input != 0 || u[at] != 0 || v[at] != 0 || self.bias[at] != 0);
                 if waiting[at] > 0 {
                     waiting[at] -= 1;
+                    overflows += u64::from(over);
                     continue;
                 }
                 let sum = decay(v[at], profile.voltage_decay) + wrap(u[at] + self.bias[at], 23);
+                overflows += u64::from(over || wrap(u[at] + self.bias[at], 23) != u[at] + self.bias[at]);
                 v[at] = sum.clamp(1 - (1 << 23), (1 << 23) - 1);
                 if v[at] > i64::from(profile.threshold) * 64 {
                     v[at] = 0;
@@ -121,7 +125,7 @@ impl Twin {
             }
         }
         spikes.sort_unstable();
-        (spikes, v, events, updates)
+        (spikes, v, [events, updates, overflows])
     }
 }
 
@@ -142,7 +146,7 @@ prop_compose! {
 fn networks() -> impl Strategy<Value = (Vec<Group>, Vec<Synapses>)> {
     let profiles = prop::collection::vec(profiles(), 3);
     let conv = (1usize..4, 1usize..3, 0isize..2, prop_oneof![Just(1usize), Just(2)]);
-    let weights = (any::<u64>(), -2i32..6, any::<bool>(), 0u32..4);
+    let weights = (any::<u64>(), -2i32..8, any::<bool>(), 0u32..4);
     (profiles, conv, weights, prop::collection::vec(-30i16..30, 24)).prop_map(
         |(profiles, (kernel, stride, pad, channel_groups), (seed, exponent, mixed, delay), bias)| {
             let input = Shape::new(4, 3, 2);
@@ -219,7 +223,7 @@ proptest! {
         let request =
             ChipRequest { input: &input, count: 2, steps, record, cancel: &cancel, progress: &progress };
         let outcome = run(&network, &request).unwrap();
-        let (spikes, voltages, events, updates) = twin.run(&outside, steps);
+        let (spikes, voltages, [events, updates, overflows]) = twin.run(&outside, steps);
         for (image, raster) in outcome.rasters.iter().enumerate() {
             let mut found: Vec<_> = raster.steps.iter().copied().zip(raster.compartments.iter().copied()).collect();
             found.sort_unstable();
@@ -230,6 +234,7 @@ proptest! {
         let sum = |of: fn(&Counts) -> u64| outcome.counts.iter().flatten().map(of).sum::<u64>();
         prop_assert_eq!(sum(|counts| counts.synaptic_events), 2 * events);
         prop_assert_eq!(sum(|counts| counts.updates), 2 * updates);
+        prop_assert_eq!(sum(|counts| counts.overflows), 2 * overflows);
         prop_assert_eq!(sum(|counts| counts.spikes), 2 * spikes.len() as u64);
     }
 }
