@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Graph, GraphNode } from '../../src/graph/graph.js';
+import type { ActivationFunction, Graph, GraphNode } from '../../src/graph/graph.js';
 import { dropRepeatedRelu } from '../../src/graph/passes/drop-repeated-relu.js';
 import { foldAffineBackward } from '../../src/graph/passes/fold-affine-backward.js';
 import { foldAffineForward } from '../../src/graph/passes/fold-affine-forward.js';
@@ -8,6 +8,7 @@ import { foldPad } from '../../src/graph/passes/fold-pad.js';
 import { fuseActivations } from '../../src/graph/passes/fuse-activations.js';
 import { PASSES, simplify } from '../../src/graph/passes/index.js';
 import { mergeAffines } from '../../src/graph/passes/merge-affines.js';
+import { mergeClips } from '../../src/graph/passes/merge-clips.js';
 import { moveAffineDown } from '../../src/graph/passes/move-affine-down.js';
 import { moveAffineUp } from '../../src/graph/passes/move-affine-up.js';
 import { reluBeforePool } from '../../src/graph/passes/relu-before-pool.js';
@@ -318,6 +319,65 @@ describe('fuse-activations', () => {
     const gates = other.add({ op: 'Mul' }, [3], [other.last, other.last]).build();
     expect(fuseActivations(gates)).toBe(gates);
   });
+});
+
+test.each<[string, ActivationFunction, (b: GraphBuilder, x: string) => GraphBuilder]>([
+  ['x clip(x + 3) / 6', 'hard-swish', (b) => activated(shifted(b, 1, 3), 'clipped-relu', [6])],
+  ['x hard-sigmoid(x)', 'hard-swish', (b) => activated(shifted(b, 1 / 6, 0.5), 'clipped-relu', [1])],
+  ['x (1 + erf(x / sqrt 2))', 'gelu', (b) => shifted(activated(shifted(b, Math.fround(Math.SQRT1_2), 0), 'erf'), 1, 1)],
+  ['x tanh(softplus(x))', 'mish', (b) => activated(activated(b, 'softplus'), 'tanh')],
+])('fuse-activations knows %s', (_, fn, gate) => {
+  const builder = new GraphBuilder([3]).affine([1, 2, 3], [0, 1, 2]);
+  const x = builder.last;
+  const factor = gate(builder, x).last;
+  const graph = builder.add({ op: 'Mul' }, [3], [factor, x]).build();
+  const known = fuseActivations(graph).nodes.flatMap((node) => (node.op === 'Activation' ? [node.fn] : []));
+  expect(known).toEqual([fn]);
+  const images = [-4, -1, 0.5, 3].map((value) => Float64Array.of(value, value / 3, -value));
+  // Functions with a tail are computed within 1e-7 here.
+  for (const image of images) expectSameNumbers(run(fuseActivations(graph), image), run(graph, image), 1e-6);
+});
+
+test('fuse-activations keeps a gate that is nearly another', () => {
+  const builder = new GraphBuilder([3]).affine([1, 2, 3], [0, 1, 2]);
+  const x = builder.last;
+  const gate = activated(shifted(builder, 0.2, 0.5), 'clipped-relu', [1]).last;
+  const graph = builder.add({ op: 'Mul' }, [3], [x, gate]).build();
+  expect(fuseActivations(graph)).toBe(graph);
+});
+
+function shifted(builder: GraphBuilder, scale: number, shift: number): GraphBuilder {
+  return builder.affine(new Float64Array(3).fill(scale), new Float64Array(3).fill(shift));
+}
+
+function activated(builder: GraphBuilder, fn: ActivationFunction, parameters?: readonly number[]): GraphBuilder {
+  return builder.add({ op: 'Activation', fn, ...(parameters && { parameters }) });
+}
+
+describe('merge-clips', () => {
+  const limited = (scale: number, shift: number) => shifted(new GraphBuilder([3]).relu(), scale, shift).relu();
+
+  test('makes one clipped ReLU of two that limit a tensor', () => {
+    const result = applied(mergeClips, limited(-0.5, 1).build());
+    expect(result.nodes).toMatchObject([{ fn: 'clipped-relu', parameters: [2] }, { op: 'Affine' }]);
+  });
+
+  test('keeps what does not limit from above, and what is read elsewhere', () => {
+    const others = [limited(0.5, 1).build(), limited(-0.5, -1).build()];
+    for (const graph of others) expect(mergeClips(graph)).toBe(graph);
+    const shared = limited(-0.5, 1);
+    const graph = shared.add({ op: 'Add' }, [3], [shared.last, 't0']).build();
+    expect(mergeClips(graph)).toBe(graph);
+  });
+});
+
+test('drop-repeated-relu drops one that is clipped once more, at no more than its own ceiling', () => {
+  const both = (first: number, second: number) =>
+    activated(activated(new GraphBuilder([3]), 'clipped-relu', [first]), 'clipped-relu', [second]).build();
+  expect(applied(dropRepeatedRelu, both(2, 1)).nodes).toMatchObject([{ parameters: [1] }]);
+  expect(dropRepeatedRelu(both(1, 2)).nodes).toHaveLength(2);
+  const relu = activated(new GraphBuilder([3]).relu(), 'clipped-relu', [1]).build();
+  expect(applied(dropRepeatedRelu, relu).nodes).toMatchObject([{ fn: 'clipped-relu' }]);
 });
 
 test('drop-repeated-relu keeps one behind a SiLU, which may be negative', () => {

@@ -49,10 +49,14 @@ export async function calibrate(
   const network = bindNetwork(ann.build(topology, {}), false);
   const calibration = new kernel.BindingCalibration(network, options.channelPercentiles ?? false);
   let seen = 0;
-  for await (const { data, count } of imageBatches(images, topology.inputShape, { size: batch, limit, signal })) {
-    await runTask(signal, (task) => calibration.observe(data, count, threads, task));
-    seen += count;
-    onProgress?.(seen);
+  try {
+    for await (const { data, count } of imageBatches(images, topology.inputShape, { size: batch, limit, signal })) {
+      await runTask(signal, (task) => calibration.observe(network, data, count, threads, task));
+      seen += count;
+      onProgress?.(seen);
+    }
+  } finally {
+    network.release();
   }
   if (seen === 0) {
     throw new DataError('DATA_INVALID', {

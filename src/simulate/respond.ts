@@ -33,6 +33,10 @@ export async function respond(
     recordChannels: false,
     firstImage: 0,
   };
-  const { outputs } = await runTask(undefined, (task) => network.run(values, settings, task));
-  return outputs as Float64Array;
+  try {
+    const { outputs } = await runTask(undefined, (task) => network.run(values, settings, task));
+    return outputs as Float64Array;
+  } finally {
+    network.release();
+  }
 }

@@ -27,10 +27,17 @@ impl From<&Statistics> for BindingStatistics {
     }
 }
 
+/// A network that calibration can run.
+fn single(network: &BindingNetwork) -> Result<Arc<Runner<f32>>> {
+    match &network.inner {
+        Precise::Single(runner) => Ok(Arc::clone(runner)),
+        _ => Err(Error::new(Status::InvalidArg, "calibration runs in single precision")),
+    }
+}
+
 /// Statistics of every population over a stream of images.
 #[napi]
 pub struct BindingCalibration {
-    runner: Arc<Runner<f32>>,
     statistics: Arc<Mutex<Calibration>>,
 }
 
@@ -39,25 +46,24 @@ impl BindingCalibration {
     /// Nothing seen yet; the network must be of single precision.
     #[napi(constructor, catch_unwind)]
     pub fn new(network: &BindingNetwork, channel_percentiles: bool) -> Result<Self> {
-        let Precise::Single(runner) = &network.inner else {
-            return Err(Error::new(Status::InvalidArg, "calibration runs in single precision"));
-        };
+        let runner = single(network)?;
         let statistics = Arc::new(Mutex::new(Calibration::new(runner.network(), channel_percentiles)));
-        Ok(Self { runner: Arc::clone(runner), statistics })
+        Ok(Self { statistics })
     }
 
-    /// Adds images. Calls must not overlap.
+    /// Adds images of the network that it was made for. Calls must not overlap.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn observe<'env>(
         &self,
         env: &'env Env,
+        network: &BindingNetwork,
         images: Either<Float32Array, Float64Array>,
         count: u32,
         threads: u32,
         task: &BindingTask,
     ) -> Result<Object<'env>> {
         let images = Numbers::from(images);
-        let (runner, statistics) = (Arc::clone(&self.runner), Arc::clone(&self.statistics));
+        let (runner, statistics) = (single(network)?, Arc::clone(&self.statistics));
         let cancel = Arc::clone(&task.cancel);
         let work = move || -> std::result::Result<(), RunError> {
             let mut statistics = statistics.lock().unwrap_or_else(PoisonError::into_inner);

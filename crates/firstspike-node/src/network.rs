@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub enum Precise {
     Single(Arc<Runner<f32>>),
     Double(Arc<Runner<f64>>),
+    Released,
 }
 
 /// Numbers of either precision, copied from JavaScript.
@@ -316,12 +317,20 @@ impl BindingNetwork {
         Ok(Self { inner })
     }
 
+    /// Gives the packed weights back, without waiting for the garbage collector, which does not know of them. A run in
+    /// progress keeps them until it ends.
+    #[napi(catch_unwind)]
+    pub fn release(&mut self) {
+        self.inner = Precise::Released;
+    }
+
     /// Connections of each population: the multiply-adds of the dense computation.
     #[napi(getter, catch_unwind)]
     pub fn connections(&self) -> Vec<f64> {
         match &self.inner {
             Precise::Single(runner) => runner.network().connections().map(|n| n as f64).collect(),
             Precise::Double(runner) => runner.network().connections().map(|n| n as f64).collect(),
+            Precise::Released => Vec::new(),
         }
     }
 
@@ -331,6 +340,7 @@ impl BindingNetwork {
         match &self.inner {
             Precise::Single(runner) => runner.network().keeps_state(),
             Precise::Double(runner) => runner.network().keeps_state(),
+            Precise::Released => false,
         }
     }
 
@@ -357,6 +367,9 @@ impl BindingNetwork {
             }
             (Precise::Double(network), Some(Precise::Double(twin))) => {
                 start(env, network, Some(Arc::clone(twin)), images, &options, task, double)
+            }
+            (Precise::Released, _) | (_, Some(Precise::Released)) => {
+                Err(Error::new(Status::InvalidArg, "the network was released"))
             }
             _ => Err(Error::new(Status::InvalidArg, "the reference has another precision")),
         }
