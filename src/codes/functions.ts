@@ -107,6 +107,12 @@ export const functions: Readonly<Record<FunctionName, GateFunction>> = {
 /** Functions of graphs that need no fit: codes have closed forms of them, or none. */
 const CLOSED: ReadonlySet<string> = new Set(['identity', 'relu', 'clipped-relu', 'quantize']);
 
+/** What to do about a function that a code cannot express: rounding can be left out of a model. */
+export function remedyFor(activation: string, otherwise: string): string {
+  if (activation !== 'quantize') return otherwise;
+  return "Read the model without rounding: option approximate 'quantization' (--approximate quantization).";
+}
+
 /** Whether a gate of an activation function has to be fitted to what it is applied to. */
 export function isFitted(activation: string): boolean {
   return !CLOSED.has(activation);

@@ -8,7 +8,7 @@ import { ConvertError, type Problem } from '../errors.js';
 import type { Calibration, Distribution } from './calibration.js';
 import type { Tools } from './code.js';
 import { type FitResult, fitProblems, type Histogram, requestFit } from './fitting.js';
-import { type FunctionName, functionNamed, functions, isFitted } from './functions.js';
+import { type FunctionName, functionNamed, functions, isFitted, remedyFor } from './functions.js';
 import {
   choiceProblems,
   layerProblems,
@@ -93,8 +93,7 @@ export function unsupportedGates(topology: Topology): Problem[] {
   return gated(topology).flatMap(({ name, activation, parameters }): Problem[] => {
     if (activation === 'quantize' && bitsOf(parameters) === undefined) {
       const message = 'rounding to integers of either sign has no gate.';
-      const remedy = "Read the model without it: option approximate 'quantization' (--approximate quantization).";
-      return [{ layer: name, node: name, op: activation, message, remedy }];
+      return [{ layer: name, node: name, op: activation, message, remedy: remedyFor(activation, '') }];
     }
     if (!isFitted(activation) || functionNamed(activation)) return [];
     const message = `nothing is known of the function ${activation}.`;

@@ -19,6 +19,7 @@ import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
 import { foldSource, relay, relayBehind, relayInput, scaleTargets, uniformMap, withSources } from './edit.js';
+import { remedyFor } from './functions.js';
 import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
 import {
   ceilingOf,
@@ -116,7 +117,7 @@ function unsupported(topology: Topology): Problem[] {
     const op = stage.kind === 'product' ? 'Mul' : stage.kind === 'neurons' ? stage.activation : 'identity';
     if (op === 'identity' || op === 'relu' || op === 'clipped-relu') return [];
     const message = `${op === 'Mul' ? 'a product of activations' : op} has no Quartz circuit; only ReLU has.`;
-    return [{ layer: name, node: name, op, message, remedy: 'The codes fs and amos can convert it.' }];
+    return [{ layer: name, node: name, op, message, remedy: remedyFor(op, 'The codes fs and amos can convert it.') }];
   });
 }
 

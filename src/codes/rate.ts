@@ -26,6 +26,7 @@ import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools } from './code.js';
 import { relayInput } from './edit.js';
+import { remedyFor } from './functions.js';
 import {
   choiceProblems,
   percentileProblems,
@@ -152,7 +153,7 @@ function unsupported({ populations }: Topology, rates: readonly string[]): Probl
     const op = stage.kind === 'product' ? 'Mul' : stage.kind === 'neurons' ? stage.activation : 'identity';
     if (rates.includes(op)) return [];
     const message = `${op === 'Mul' ? 'a product of activations' : op} is no rate of these neurons; only ReLU is.`;
-    return [{ layer: name, node: name, op, message, remedy: 'The codes fs and amos can convert it.' }];
+    return [{ layer: name, node: name, op, message, remedy: remedyFor(op, 'The codes fs and amos can convert it.') }];
   });
 }
 

@@ -20,6 +20,7 @@ import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, Tools, Window } from './code.js';
 import { foldSource, relayInput, uniformMap } from './edit.js';
+import { remedyFor } from './functions.js';
 import { sumOfBiases } from './lower.js';
 import { percentileProblems, type RangeOptions, rangeOf, refuse } from './ranges.js';
 import { ceilingOf, neurons, type Population, type Projection, readout, sources, type Topology } from './topology.js';
@@ -111,7 +112,7 @@ function unsupported({ populations }: Topology): Problem[] {
         node: name,
         op,
         message,
-        remedy: 'Train with ReLU, or use the codes fs or amos, which fit other functions.',
+        remedy: remedyFor(op, 'Train with ReLU, or use the codes fs or amos, which fit other functions.'),
       },
     ];
   });

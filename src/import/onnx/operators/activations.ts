@@ -153,7 +153,7 @@ function localResponseNormalization(node: OnnxNode): Tensor {
   const { attributes } = node;
   const bias = attributes.float('bias') ?? 1;
   const beta = attributes.float('beta') ?? 0.75;
-  for (const name of ['alpha']) attributes.float(name);
+  attributes.float('alpha');
   attributes.int('size');
   if (!node.approximates('lrn')) {
     throw unsupported(
@@ -162,5 +162,6 @@ function localResponseNormalization(node: OnnxNode): Tensor {
     );
   }
   const x = node.tensor(0);
+  if (bias === 1) return node.leaveOut(x, 'normalises by neighbours, which was asked to be left out');
   return node.chain(x, [affine(x, bias ** -beta, 0)]);
 }
