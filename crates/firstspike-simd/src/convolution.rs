@@ -31,6 +31,8 @@ pub struct Sliding {
     input: [usize; 3],
     /// Channels of an output pixel.
     outputs: usize,
+    /// Groups of channels: those of an output see those of the same group of the input.
+    groups: usize,
     kernel: [usize; 2],
     dilation: [usize; 2],
     rows: Vec<Taps>,
@@ -45,19 +47,21 @@ impl Sliding {
     pub fn new(
         input: [usize; 3],
         outputs: usize,
+        groups: usize,
         kernel: [usize; 2],
         dilation: [usize; 2],
         rows: Vec<Taps>,
         columns: Vec<Taps>,
     ) -> Self {
         assert!(input[2] > 0 && outputs > 0 && dilation[0] > 0 && dilation[1] > 0, "an empty convolution");
+        assert!(groups > 0 && input[2].is_multiple_of(groups) && outputs.is_multiple_of(groups), "uneven groups");
         for (axis, taps) in [(0, &rows), (1, &columns)] {
             for tap in taps.iter().filter(|tap| tap.count > 0) {
                 assert!(tap.first + tap.count <= kernel[axis], "a tap outside of the kernel");
                 assert!(tap.start + (tap.count - 1) * dilation[axis] < input[axis], "a tap outside of the image");
             }
         }
-        Self { input, outputs, kernel, dilation, rows, columns }
+        Self { input, outputs, groups, kernel, dilation, rows, columns }
     }
 
     /// Numbers in an image.
@@ -80,16 +84,30 @@ impl Sliding {
         self.kernel[0] * self.kernel[1] * self.input[2]
     }
 
-    /// Numbers of a row of weights, and of an output pixel.
+    /// Numbers of a row of weights: channels of a group of outputs.
     pub(crate) fn width(&self) -> usize {
-        self.outputs
+        self.outputs / self.groups
     }
 
-    /// The taps of a row of kernel that meet pixels side by side: how many stretches of them, pixels in each, and from
-    /// the beginning of one to that of the next.
+    /// Groups of channels.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// Channels of a group of inputs.
+    fn group_inputs(&self) -> usize {
+        self.input[2] / self.groups
+    }
+
+    /// The taps of a row of kernel that meet pixels side by side, in weights as in the image: how many stretches of
+    /// them, pixels in each, and from the beginning of one to that of the next.
     #[inline(always)]
     fn stretches(&self, columns: Taps) -> (usize, usize, usize) {
-        if self.dilation[1] == 1 { (1, columns.count, 0) } else { (columns.count, 1, self.dilation[1]) }
+        if self.dilation[1] == 1 && self.groups == 1 {
+            (1, columns.count, 0)
+        } else {
+            (columns.count, 1, self.dilation[1])
+        }
     }
 
     /// The rows of kernel that an output row has: tap of their first column, and first pixel of the input row they meet.
@@ -153,9 +171,9 @@ unsafe fn store<V: Vector, const WIDTH: usize, const TAIL: bool>(sum: V, to: *mu
 /// Covers the channels of an output pixel with tiles, as wide as possible; the tile outermost, so that its weights stay
 /// in cache.
 macro_rules! tiles {
-    ($vector:ty, $sliding:expr, $tile:expr, $most:expr, $kernel:ident($argument:expr), [$($width:literal, $split:literal);*]) => {{
+    ($vector:ty, $sliding:expr, $channels:expr, $tile:expr, $most:expr, $kernel:ident($argument:expr), [$($width:literal, $split:literal);*]) => {{
         let lanes = <$vector>::LANES;
-        let n = $sliding.outputs;
+        let n = $channels;
         let mut tile = $tile;
         while tile.at < n {
             let registers = (n - tile.at).div_ceil(lanes).min($most);
@@ -220,7 +238,7 @@ pub(crate) unsafe fn convolve_spikes<V: Vector>(
 ) {
     let part = Part::of::<V>(sliding, spikes.keys.len());
     let tile = Tile { targets, weights, at: 0, tail: 0 };
-    tiles!(V, sliding, tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
+    tiles!(V, sliding, sliding.outputs, tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
 }
 
 /// # Safety
@@ -306,11 +324,98 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
     weights: *const V::Scalar,
     values: *const V::Scalar,
 ) {
-    let tile = Tile { targets, weights, at: 0, tail: 0 };
-    if V::REGISTERS >= 32 {
-        tiles!(V, sliding, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 8]);
-    } else {
-        tiles!(V, sliding, tile, 2, values_tile(values), [2, 4; 1, 8]);
+    let (inputs, outputs) = (sliding.group_inputs(), sliding.width());
+    if inputs == 1 && outputs == 1 {
+        // Registers are filled across groups.
+        let tile = Tile { targets, weights, at: 0, tail: 0 };
+        if V::REGISTERS >= 32 {
+            tiles!(V, sliding, sliding.outputs, tile, 2, values_tile(Own(values)), [2, 8; 1, 8]);
+        } else {
+            tiles!(V, sliding, sliding.outputs, tile, 1, values_tile(Own(values)), [1, 8]);
+        }
+        return;
+    }
+    for group in 0..sliding.groups {
+        // SAFETY: the group's first output, row of weights and input.
+        let (targets, weights, values) = unsafe {
+            (targets.add(group * outputs), weights.add(group * inputs * outputs), All(values.add(group * inputs)))
+        };
+        let tile = Tile { targets, weights, at: 0, tail: 0 };
+        if V::REGISTERS >= 32 {
+            tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 8]);
+        } else {
+            tiles!(V, sliding, outputs, tile, 2, values_tile(values), [2, 4; 1, 8]);
+        }
+    }
+}
+
+/// Which values of an input pixel an output channel sees.
+trait Inputs<V: Vector>: Copy {
+    /// The first pixel's.
+    fn values(self) -> *const V::Scalar;
+    /// Rows of weights at each tap.
+    fn rows(sliding: &Sliding) -> usize;
+    /// Numbers of a row of weights.
+    fn row_length(sliding: &Sliding) -> usize;
+
+    /// What register `k` of `WIDTH` is multiplied by.
+    ///
+    /// # Safety
+    /// As for [`load`]; `x` must be that of a pixel, moved on by the rows before.
+    unsafe fn input<const WIDTH: usize, const TAIL: bool>(x: *const V::Scalar, at: usize, k: usize, tail: usize) -> V;
+}
+
+/// All of its group.
+#[derive(Clone, Copy)]
+struct All<T>(*const T);
+
+impl<V: Vector> Inputs<V> for All<V::Scalar> {
+    #[inline(always)]
+    fn values(self) -> *const V::Scalar {
+        self.0
+    }
+
+    #[inline(always)]
+    fn rows(sliding: &Sliding) -> usize {
+        sliding.group_inputs()
+    }
+
+    #[inline(always)]
+    fn row_length(sliding: &Sliding) -> usize {
+        sliding.width()
+    }
+
+    #[inline(always)]
+    unsafe fn input<const WIDTH: usize, const TAIL: bool>(x: *const V::Scalar, _: usize, _: usize, _: usize) -> V {
+        // SAFETY: the caller's word.
+        unsafe { V::splat(*x) }
+    }
+}
+
+/// That of its own channel: depthwise.
+#[derive(Clone, Copy)]
+struct Own<T>(*const T);
+
+impl<V: Vector> Inputs<V> for Own<V::Scalar> {
+    #[inline(always)]
+    fn values(self) -> *const V::Scalar {
+        self.0
+    }
+
+    #[inline(always)]
+    fn rows(_: &Sliding) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn row_length(sliding: &Sliding) -> usize {
+        sliding.outputs
+    }
+
+    #[inline(always)]
+    unsafe fn input<const WIDTH: usize, const TAIL: bool>(x: *const V::Scalar, at: usize, k: usize, tail: usize) -> V {
+        // SAFETY: the caller's word.
+        unsafe { load::<V, WIDTH, TAIL>(x.add(at), k, tail) }
     }
 }
 
@@ -320,7 +425,7 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
 unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
-    values: *const V::Scalar,
+    values: impl Inputs<V>,
 ) {
     let n = sliding.outputs;
     let columns = &sliding.columns;
@@ -342,19 +447,19 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
                 };
                 let block = Block { rows, columns: columns[ox], step: step.wrapping_mul(sliding.input[2]) };
                 if PIXELS >= 8 && alike(8) {
-                    values_block::<V, WIDTH, 8, TAIL>(sliding, tile, block, to, values);
+                    values_block::<V, _, WIDTH, 8, TAIL>(sliding, tile, block, to, values);
                     ox += 8;
                 } else if PIXELS >= 6 && alike(6) {
-                    values_block::<V, WIDTH, 6, TAIL>(sliding, tile, block, to, values);
+                    values_block::<V, _, WIDTH, 6, TAIL>(sliding, tile, block, to, values);
                     ox += 6;
                 } else if alike(4) {
-                    values_block::<V, WIDTH, 4, TAIL>(sliding, tile, block, to, values);
+                    values_block::<V, _, WIDTH, 4, TAIL>(sliding, tile, block, to, values);
                     ox += 4;
                 } else if alike(2) {
-                    values_block::<V, WIDTH, 2, TAIL>(sliding, tile, block, to, values);
+                    values_block::<V, _, WIDTH, 2, TAIL>(sliding, tile, block, to, values);
                     ox += 2;
                 } else {
-                    values_block::<V, WIDTH, 1, TAIL>(sliding, tile, Block { step: 0, ..block }, to, values);
+                    values_block::<V, _, WIDTH, 1, TAIL>(sliding, tile, Block { step: 0, ..block }, to, values);
                     ox += 1;
                 }
             }
@@ -375,14 +480,16 @@ struct Block {
 /// # Safety
 /// As for [`convolve_values`]; `PIXELS` output pixels must begin at `to`, whose taps are those of `block`.
 #[inline(always)]
-unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
+unsafe fn values_block<V: Vector, I: Inputs<V>, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
     Block { rows, columns, step }: Block,
     to: *mut V::Scalar,
-    values: *const V::Scalar,
+    values: I,
 ) {
     let (inputs, n) = (sliding.input[2], sliding.outputs);
+    let tap_length = inputs * sliding.width();
+    let (rows_of_tap, row_length) = (I::rows(sliding), I::row_length(sliding));
     let (stretches, pixels, apart) = sliding.stretches(columns);
     // SAFETY: `Sliding` has no taps outside of the image; the rest is the caller's word.
     unsafe {
@@ -394,21 +501,21 @@ unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const
         }
         for (tap, line) in sliding.lines(rows) {
             for j in 0..stretches {
-                let mut x = values.add((line + columns.start + j * apart) * inputs);
-                let mut row = tile.weights.add((tap + columns.first + j) * inputs * n + tile.at);
-                for _ in 0..pixels * inputs {
+                let mut x = values.values().add((line + columns.start + j * apart) * inputs);
+                let mut row = tile.weights.add((tap + columns.first + j) * tap_length + tile.at);
+                for _ in 0..pixels * rows_of_tap {
                     let mut weights = [V::zero(); WIDTH];
                     for (k, weight) in weights.iter_mut().enumerate() {
                         *weight = load::<V, WIDTH, TAIL>(row, k, tile.tail);
                     }
                     for (p, lane) in sums.iter_mut().enumerate() {
-                        let value = V::splat(*x.add(p * step));
-                        for (sum, &weight) in lane.iter_mut().zip(&weights) {
+                        for (k, (sum, &weight)) in lane.iter_mut().zip(&weights).enumerate() {
+                            let value = I::input::<WIDTH, TAIL>(x.add(p * step), tile.at, k, tile.tail);
                             *sum = sum.add_product(value, weight);
                         }
                     }
                     x = x.add(1);
-                    row = row.add(n);
+                    row = row.add(row_length);
                 }
             }
         }

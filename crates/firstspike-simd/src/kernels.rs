@@ -20,8 +20,8 @@ pub trait Element: Copy {
     /// `starts[p]..starts[p + 1]`.
     ///
     /// # Panics
-    /// If targets, weights or `starts` have other sizes than `sliding`, a value is missing, or `starts` leads out of the
-    /// list.
+    /// If targets, weights or `starts` have other sizes than `sliding`, a value is missing, `starts` leads out of the
+    /// list, or there are groups.
     fn convolve_spikes(
         level: Level,
         sliding: &Sliding,
@@ -32,7 +32,7 @@ pub trait Element: Copy {
         starts: &[u32],
     );
 
-    /// The same of one value per neuron.
+    /// The same of one value per neuron, also in groups: `[ky][kx][group][input channel of it][output channel of it]`.
     ///
     /// # Panics
     /// If targets, weights or values have other sizes than `sliding`.
@@ -125,12 +125,6 @@ pub trait Element: Copy {
     /// # Panics
     /// If the lengths differ.
     fn add_scaled(level: Level, acc: &mut [Self], row: &[Self], x: Self);
-
-    /// `acc += a * b`, element by element.
-    ///
-    /// # Panics
-    /// If the lengths differ.
-    fn add_products(level: Level, acc: &mut [Self], a: &[Self], b: &[Self]);
 }
 
 /// Where the weights of the `i`-th input begin, counted in rows.
@@ -317,29 +311,6 @@ unsafe fn add_scaled<V: Vector>(acc: &mut [V::Scalar], row: *const V::Scalar, x:
     }
 }
 
-/// # Safety
-/// The instruction set of `V` must be available; `a` and `b` must be valid for `acc.len()` floats.
-#[inline(always)]
-unsafe fn add_products<V: Vector>(acc: &mut [V::Scalar], a: *const V::Scalar, b: *const V::Scalar) {
-    let n = acc.len();
-    let acc = acc.as_mut_ptr();
-    let mut at = 0;
-    // SAFETY: `at + LANES <= n`, and the tail covers the remaining `n - at < LANES` floats.
-    unsafe {
-        while at + V::LANES <= n {
-            let sum = V::load(acc.add(at));
-            sum.add_product(V::load(a.add(at)), V::load(b.add(at))).store(acc.add(at));
-            at += V::LANES;
-        }
-        if at < n {
-            let rest = n - at;
-            let sum = V::load_first(acc.add(at), rest);
-            sum.add_product(V::load_first(a.add(at), rest), V::load_first(b.add(at), rest))
-                .store_first(acc.add(at), rest);
-        }
-    }
-}
-
 /// Compiles the kernels for one instruction set and precision.
 macro_rules! compile {
     ($module:ident, $vector:ty, $scalar:ty $(, $feature:literal)?) => {
@@ -498,14 +469,6 @@ macro_rules! compile {
                 // SAFETY: the caller's word.
                 unsafe { super::add_scaled::<$vector>(acc, row, x) }
             }
-
-            /// # Safety
-            /// As for [`super::add_products`].
-            $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn add_products(acc: &mut [$scalar], a: *const $scalar, b: *const $scalar) {
-                // SAFETY: the caller's word.
-                unsafe { super::add_products::<$vector>(acc, a, b) }
-            }
         }
     };
 }
@@ -565,6 +528,7 @@ macro_rules! element {
                 starts: &[u32],
             ) {
                 assert!(values.len() >= keys.len(), "every spike has a value");
+                assert_eq!(sliding.groups(), 1, "spikes are added one by one where all channels see each other");
                 assert_eq!(starts.len(), sliding.pixels() + 1, "every pixel's spikes begin somewhere");
                 check_sizes(sliding, targets.len(), weights.len());
                 let spikes = Spikes { keys, values: values.as_ptr(), starts };
@@ -703,12 +667,6 @@ macro_rules! element {
             fn add_scaled(level: Level, acc: &mut [Self], row: &[Self], x: Self) {
                 assert_eq!(acc.len(), row.len());
                 element!(@ level, $levels, add_scaled(acc, row.as_ptr(), x));
-            }
-
-            #[inline]
-            fn add_products(level: Level, acc: &mut [Self], a: &[Self], b: &[Self]) {
-                assert!(acc.len() == a.len() && acc.len() == b.len());
-                element!(@ level, $levels, add_products(acc, a.as_ptr(), b.as_ptr()));
             }
         }
     };

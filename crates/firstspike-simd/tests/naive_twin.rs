@@ -90,14 +90,6 @@ fn spikes_and_runs<T: Float>(targets: usize, stride: usize, rows: usize, keys: &
         let mut acc = start.clone();
         T::add_scaled(level, &mut acc, &weights[..targets], values[0]);
         check(level, &acc, &exact, &magnitude, 1);
-
-        let mut acc = start.clone();
-        T::add_products(level, &mut acc, &weights[..targets], &start);
-        let products: Vec<f64> =
-            start.iter().zip(&weights).map(|(s, w)| s.to_f64() + s.to_f64() * w.to_f64()).collect();
-        let magnitude: Vec<f64> =
-            start.iter().zip(&weights).map(|(s, w)| s.to_f64().abs() * (1.0 + w.to_f64().abs())).collect();
-        check(level, &acc, &products, &magnitude, 1);
     }
 }
 
@@ -140,7 +132,13 @@ fn axes() -> impl Strategy<Value = Axis> {
     })
 }
 
-fn convolution<T: Float>(rows: Axis, columns: Axis, inputs: usize, outputs: usize, share: f64, numbers: &[f64]) {
+fn convolution<T: Float>(
+    rows: Axis,
+    columns: Axis,
+    [inputs, outputs, groups]: [usize; 3],
+    share: f64,
+    numbers: &[f64],
+) {
     let mut at = 0;
     let mut next = || {
         at += 1;
@@ -149,13 +147,15 @@ fn convolution<T: Float>(rows: Axis, columns: Axis, inputs: usize, outputs: usiz
     let sliding = Sliding::new(
         [rows.input, columns.input, inputs],
         outputs,
+        groups,
         [rows.kernel, columns.kernel],
         [rows.dilation, columns.dilation],
         rows.taps(),
         columns.taps(),
     );
     let pixels = rows.input * columns.input;
-    let weights: Vec<T> = (0..rows.kernel * columns.kernel * inputs * outputs).map(|_| T::from_f64(next())).collect();
+    let weights: Vec<T> =
+        (0..rows.kernel * columns.kernel * inputs * outputs / groups).map(|_| T::from_f64(next())).collect();
     let start: Vec<T> = (0..rows.output * columns.output * outputs).map(|_| T::from_f64(next())).collect();
     let values: Vec<T> = (0..pixels * inputs)
         .map(|_| if next().abs().fract() < share { T::from_f64(next()) } else { T::from_f64(0.0) })
@@ -168,8 +168,9 @@ fn convolution<T: Float>(rows: Axis, columns: Axis, inputs: usize, outputs: usiz
             for ox in 0..columns.output {
                 for (kx, x) in columns.pairs(ox) {
                     for i in 0..inputs {
-                        for o in 0..outputs {
-                            let weight = weights[((ky * columns.kernel + kx) * inputs + i) * outputs + o];
+                        for o in (0..outputs).filter(|o| i * groups / inputs == o * groups / outputs) {
+                            let row = (ky * columns.kernel + kx) * inputs + i;
+                            let weight = weights[row * (outputs / groups) + o % (outputs / groups)];
                             let term = weight.to_f64() * values[(y * columns.input + x) * inputs + i].to_f64();
                             exact[(oy * columns.output + ox) * outputs + o] += term;
                             magnitude[(oy * columns.output + ox) * outputs + o] += term.abs();
@@ -193,9 +194,11 @@ fn convolution<T: Float>(rows: Axis, columns: Axis, inputs: usize, outputs: usiz
             .collect();
         assert_eq!(starts, begins, "{level}");
 
-        let mut acc = start.clone();
-        T::convolve_spikes(level, &sliding, &mut acc, &weights, &keys, &found, &starts);
-        check(level, &acc, &exact, &magnitude, terms);
+        if groups == 1 {
+            let mut acc = start.clone();
+            T::convolve_spikes(level, &sliding, &mut acc, &weights, &keys, &found, &starts);
+            check(level, &acc, &exact, &magnitude, terms);
+        }
 
         let mut acc = start.clone();
         T::convolve_values(level, &sliding, &mut acc, &weights, &values);
@@ -242,8 +245,23 @@ proptest! {
         share in prop_oneof![Just(0.0), Just(0.2), Just(1.0)],
         numbers in prop::collection::vec(-2.0f64..2.0, 31),
     ) {
-        convolution::<f32>(rows, columns, inputs, outputs, share, &numbers);
-        convolution::<f64>(rows, columns, inputs, outputs, share, &numbers);
+        convolution::<f32>(rows, columns, [inputs, outputs, 1], share, &numbers);
+        convolution::<f64>(rows, columns, [inputs, outputs, 1], share, &numbers);
+    }
+
+    #[test]
+    fn convolutions_in_groups_equal_the_naive_twin(
+        rows in axes(),
+        columns in axes(),
+        groups in prop_oneof![1usize..5, Just(16), Just(33), 60usize..70],
+        inputs in 1usize..4,
+        outputs in prop_oneof![1usize..3, Just(17)],
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
+    ) {
+        for channels in [[groups, groups, groups], [inputs * groups, outputs * groups, groups]] {
+            convolution::<f32>(rows, columns, channels, 1.0, &numbers);
+            convolution::<f64>(rows, columns, channels, 1.0, &numbers);
+        }
     }
 }
 
@@ -582,6 +600,21 @@ fn the_best_level_is_the_last_available_one() {
 }
 
 #[test]
+#[should_panic(expected = "all channels see each other")]
+fn spikes_of_groups_are_refused() {
+    let taps = || vec![Taps { first: 0, count: 1, start: 0 }];
+    let sliding = Sliding::new([1, 1, 2], 2, 2, [1, 1], [1, 1], taps(), taps());
+    f32::convolve_spikes(Level::best(), &sliding, &mut [0.0; 2], &[0.0; 2], &[], &[], &[0, 0]);
+}
+
+#[test]
+#[should_panic(expected = "uneven groups")]
+fn uneven_groups_are_refused() {
+    let taps = || vec![Taps { first: 0, count: 1, start: 0 }];
+    Sliding::new([1, 1, 3], 4, 2, [1, 1], [1, 1], taps(), taps());
+}
+
+#[test]
 #[should_panic(expected = "every spike has a value")]
 fn missing_values_are_refused() {
     f32::accumulate_spikes(Level::best(), &mut [0.0], &[1.0, 2.0], 1, &[0, 1], 0, &[1.0]);
@@ -595,14 +628,14 @@ fn missing_rows_are_refused() {
 
 fn pixel() -> Sliding {
     let taps = || vec![Taps { first: 0, count: 1, start: 0 }];
-    Sliding::new([1, 1, 2], 3, [1, 1], [1, 1], taps(), taps())
+    Sliding::new([1, 1, 2], 3, 1, [1, 1], [1, 1], taps(), taps())
 }
 
 #[test]
 #[should_panic(expected = "a tap outside of the image")]
 fn taps_outside_of_the_image_are_refused() {
     let taps = |start| vec![Taps { first: 0, count: 1, start }];
-    Sliding::new([1, 1, 1], 1, [1, 1], [1, 1], taps(0), taps(1));
+    Sliding::new([1, 1, 1], 1, 1, [1, 1], [1, 1], taps(0), taps(1));
 }
 
 #[test]

@@ -33,7 +33,7 @@ struct Widened {
 }
 
 impl Widened {
-    fn new(geometry: &Geometry) -> Self {
+    fn new(geometry: &Geometry, groups: usize) -> Self {
         let [_, kernel] = geometry.kernel;
         let [_, stride] = geometry.stride;
         let [_, dilation] = geometry.dilation;
@@ -45,11 +45,11 @@ impl Widened {
         if width > 2 * geometry.input.width + 16 {
             // Margins would be most of the image: columns without some of their taps are slower, but few count.
             let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox));
-            let sliding = sliding(geometry, geometry.input.width, columns.collect());
+            let sliding = sliding(geometry, groups, geometry.input.width, columns.collect());
             return Self { sliding, left: 0, width: geometry.input.width };
         }
         let columns = (0..geometry.output.width).map(|ox| Taps { first: 0, count: kernel, start: begin + ox * stride });
-        let sliding = sliding(geometry, width, columns.collect());
+        let sliding = sliding(geometry, groups, width, columns.collect());
         Self { sliding, left, width }
     }
 
@@ -62,10 +62,10 @@ impl Widened {
 }
 
 /// A kernel over images of another width.
-fn sliding(geometry: &Geometry, width: usize, columns: Vec<Taps>) -> Sliding {
+fn sliding(geometry: &Geometry, groups: usize, width: usize, columns: Vec<Taps>) -> Sliding {
     let rows = (0..geometry.output.height).map(|oy| geometry.taps(0, oy)).collect();
     let input = [geometry.input.height, width, geometry.input.channels];
-    Sliding::new(input, geometry.output.channels, geometry.kernel, geometry.dilation, rows, columns)
+    Sliding::new(input, geometry.output.channels, groups, geometry.kernel, geometry.dilation, rows, columns)
 }
 
 impl<T: Real> Conv2d<T> {
@@ -94,7 +94,8 @@ impl<T: Real> Conv2d<T> {
             (((tap * groups + group) * group_in + i) * group_out + o % group_out, group * group_in + i, o)
         })?;
         let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox)).collect();
-        let (sliding, widened) = (sliding(&geometry, geometry.input.width, columns), Widened::new(&geometry));
+        let sliding = sliding(&geometry, groups, geometry.input.width, columns);
+        let widened = Widened::new(&geometry, groups);
         Ok(Self { geometry, groups, weights, sliding, widened })
     }
 
@@ -110,6 +111,10 @@ impl<T: Real> Conv2d<T> {
 
     fn inputs_per_group(&self) -> usize {
         self.geometry.input.channels / self.groups
+    }
+
+    fn is_depthwise(&self) -> bool {
+        self.inputs_per_group() == 1 && self.outputs_per_group() == 1
     }
 
     /// Weights of one tap: `c_in * c_out / groups` of them.
@@ -168,9 +173,7 @@ impl<T: Real> Conv2d<T> {
         potentials: &mut [T],
         image: &mut Vec<T>,
     ) -> Path {
-        if self.groups != 1 {
-            self.gather_groups(level, spikes, potentials);
-        } else if self.is_dense(spikes.len()) {
+        if self.is_dense(spikes.len()) {
             if let Some(values) = values {
                 self.gather_values(level, values, potentials, image);
                 return Path::Dense;
@@ -189,6 +192,8 @@ impl<T: Real> Conv2d<T> {
             }
             T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
             return Path::Dense;
+        } else if self.groups != 1 {
+            self.gather_groups(level, spikes, potentials);
         } else {
             let SpikeList { keys, values, starts, .. } = spikes;
             T::convolve_spikes(level, &self.sliding, potentials, &self.weights, keys, values, starts);
@@ -203,13 +208,18 @@ impl<T: Real> Conv2d<T> {
     fn is_dense(&self, spikes: usize) -> bool {
         let Geometry { input, output, kernel, .. } = self.geometry;
         let inputs = (kernel[0] * kernel[1] * input.channels) as f64;
-        let registers = output.channels.div_ceil(16) as f64;
-        let weights = size_of_val(&*self.weights);
-        let uncached = if weights > 160 << 10 { 1.4 } else { 1.0 };
         let share = spikes as f64 / input.len() as f64;
-        let events = (12 * kernel[0]) as f64 + share * inputs * (1.0 + 0.55 * registers) * uncached;
         // The image of values has to be made first.
         let image = 2.0 * (spikes as f64 + input.len() as f64 / 8.0) / output.pixels() as f64;
+        if self.is_depthwise() {
+            // All at once, a register serves as many channels; one by one, each spike is a loop of its own.
+            return 10.0 + inputs / 16.0 + image < 4.0 * share * inputs;
+        }
+        let registers = self.outputs_per_group().div_ceil(16) as f64;
+        let weights = size_of_val(&*self.weights);
+        let uncached = if weights > 160 << 10 { 1.4 } else { 1.0 };
+        let apart = if self.groups == 1 { 0.0 } else { 4.0 };
+        let events = (12 * kernel[0]) as f64 + share * inputs * (1.0 + apart + 0.55 * registers) * uncached;
         let dense = 10.0 + 0.55 * inputs * registers + image;
         dense < events
     }
@@ -248,38 +258,18 @@ impl<T: Real> Conv2d<T> {
     }
 
     pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], image: &mut Vec<T>) {
-        if self.groups == 1 {
-            let Geometry { input, .. } = self.geometry;
-            let image_row = self.widened.width * input.channels;
-            if self.widened.width == input.width {
-                T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, values);
-                return;
-            }
-            let begin = self.widened.left * input.channels;
-            let length = input.width * input.channels;
-            let rows = self.widened.blank(image).chunks_exact_mut(image_row);
-            for (row, from) in rows.zip(values.chunks_exact(length)) {
-                row[begin..begin + length].copy_from_slice(from);
-            }
-            T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
+        let Geometry { input, .. } = self.geometry;
+        let image_row = self.widened.width * input.channels;
+        if self.widened.width == input.width {
+            T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, values);
             return;
         }
-        let channels = self.geometry.input.channels;
-        let (group_in, group_out) = (self.inputs_per_group(), self.outputs_per_group());
-        let tap_stride = self.tap_stride();
-        self.each_run(potentials, |acc, tap, pixel, pixels| {
-            let values = &values[pixel * channels..(pixel + pixels) * channels];
-            let weights = &self.weights[tap * tap_stride..];
-            for (values, weights) in values.chunks_exact(channels).zip(weights.chunks_exact(tap_stride)) {
-                if group_in == 1 && group_out == 1 {
-                    T::add_products(level, acc, values, weights);
-                    continue;
-                }
-                let groups = acc.chunks_exact_mut(group_out).zip(values.chunks_exact(group_in));
-                for ((acc, values), weights) in groups.zip(weights.chunks_exact(group_in * group_out)) {
-                    T::accumulate_run(level, acc, weights, group_out, values);
-                }
-            }
-        });
+        let begin = self.widened.left * input.channels;
+        let length = input.width * input.channels;
+        let rows = self.widened.blank(image).chunks_exact_mut(image_row);
+        for (row, from) in rows.zip(values.chunks_exact(length)) {
+            row[begin..begin + length].copy_from_slice(from);
+        }
+        T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
     }
 }
