@@ -126,7 +126,10 @@ function isStraight({ compartments }: Route, size: number): boolean {
   return compartments.length === size && compartments.every((compartment, i) => compartment === i);
 }
 
-/** A kernel over channels of several groups of the same height and width, as one over each. */
+/**
+ * A kernel over channels of several groups of the same height and width, as one over each; with zeros where groups of the
+ * kernel's channels do not reach.
+ */
 function joinedChannels(
   route: Route,
   { geometry, groups }: Extract<Connectivity, { kind: 'conv' }>,
@@ -134,9 +137,9 @@ function joinedChannels(
   circuit: Circuit,
 ): RealFan[] | undefined {
   const { channels } = geometry.input;
-  if (groups !== 1) return undefined;
   const taps = geometry.kernel[0] * geometry.kernel[1];
   const outputs = geometry.output.channels;
+  const inputs = channels / groups;
   const fans: RealFan[] = [];
   for (let first = 0; first < channels; ) {
     const source = route.groups[first];
@@ -149,8 +152,12 @@ function joinedChannels(
     }
     const part = new Float64Array(taps * own * outputs);
     for (let tap = 0; tap < taps; tap++) {
-      const from = (tap * channels + first) * outputs;
-      part.set(weights.subarray(from, from + own * outputs), tap * own * outputs);
+      for (let i = 0; i < own; i++) {
+        const group = Math.floor((first + i) / inputs);
+        const [start, end] = [(group * outputs) / groups, ((group + 1) * outputs) / groups];
+        const from = (tap * inputs + ((first + i) % inputs)) * outputs;
+        part.set(weights.subarray(from + start, from + end), (tap * own + i) * outputs + start);
+      }
     }
     const input = { ...geometry.input, channels: own };
     fans.push({ source, connectivity: { kind: 'conv', geometry: { ...geometry, input }, groups: 1 }, weights: part });

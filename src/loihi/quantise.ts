@@ -11,6 +11,8 @@ export interface WeightFormat {
    * have smaller exponents, and so keep more digits the larger this is; thresholds grow by `2^exponent` too.
    */
   readonly exponent?: number;
+  /** Smallest unit that may be chosen, so that thresholds fit; any if absent. */
+  readonly leastUnit?: number;
 }
 
 /** Quantised weights: weight `i` is nearly `mantissas[i] * 2^exponent * unit`. */
@@ -40,7 +42,7 @@ export function quantise(weights: Float64Array, format: WeightFormat = {}): Quan
  */
 export function quantiseTogether(
   weights: readonly Float64Array[],
-  { bits = 8, signs = 'shared', exponent = 0 }: WeightFormat = {},
+  { bits = 8, signs = 'shared', exponent = 0, leastUnit = 0 }: WeightFormat = {},
 ): QuantisedWeights[] {
   // With mixed signs the lowest of nine bits is lost.
   const step = 2 ** (8 - bits + (signs === 'mixed' ? 1 : 0));
@@ -48,7 +50,7 @@ export function quantiseTogether(
   const magnitudes = weights.map(largestMagnitude);
   const largest = Math.max(0, ...magnitudes);
   // Weights too small for a quotient count as zeros.
-  const unit = largest / (top * 2 ** exponent) || 1;
+  const unit = Math.max(largest / (top * 2 ** exponent) || 1, leastUnit);
   return weights.map((values, i) => {
     const spare = magnitudes[i] === 0 ? exponent : Math.floor(Math.log2(largest / magnitudes[i]));
     const own = Math.max(0, exponent - spare);
