@@ -33,6 +33,10 @@ export type ErrorCode =
   | 'MODEL_INVALID'
   /** The code cannot express the network. */
   | 'CODE_UNSUPPORTED'
+  /** A chip cannot hold the network, or cannot do what it asks. */
+  | 'CHIP_UNSUPPORTED'
+  /** A layout breaks a limit of its chip, or is not that of its network. */
+  | 'LAYOUT_INVALID'
   /** An option has a value outside its domain. */
   | 'OPTION_INVALID'
   /** A tensor has another shape, length or type than needed, or holds NaN or infinity. */
@@ -80,6 +84,9 @@ export class ImportError extends FirstspikeError {}
 
 /** A network cannot be converted to the code asked for. */
 export class ConvertError extends FirstspikeError {}
+
+/** A network cannot be laid out on a chip, or a layout is wrong. */
+export class LayoutError extends FirstspikeError {}
 
 /** A data set or a tensor cannot be used. */
 export class DataError extends FirstspikeError {}

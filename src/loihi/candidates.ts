@@ -1,0 +1,189 @@
+/** Ways to cut a group into parts: tiles of one size over rows, columns and channels, the last ones smaller. */
+
+import { type Extent, neurons } from '../codes/topology.js';
+import type { ChipDescription } from './chip.js';
+import type { Costs } from './cost.js';
+import { fieldFor } from './encoding.js';
+import { spansOf } from './fan-out.js';
+import { compartments, type Part, type Span } from './layout.js';
+import { type Box, type Order, stridesOf } from './lists.js';
+import type { Pause } from './pause.js';
+import type { Wiring } from './wiring.js';
+
+/** A part of a candidate, and what of a core is known to go to it. */
+export interface Piece {
+  readonly box: Box;
+  readonly strides: Part['strides'];
+  readonly compartments: number;
+  readonly words: number;
+  /** Names of the formats that its synapses need. */
+  readonly formats: readonly string[];
+  /** Whether everything is in one encoding, since the formats would be too many. */
+  readonly plain: boolean;
+}
+
+/** A way to cut a group. */
+export interface Candidate {
+  readonly tile: readonly [rows: number, columns: number, channels: number];
+  readonly spans: readonly [rows: readonly Span[], columns: readonly Span[], channels: readonly Span[]];
+  /** Rows slowest, channels fastest. */
+  readonly pieces: readonly Piece[];
+}
+
+/** A group, and the synapses that end in it and begin there. */
+export interface Node {
+  readonly index: number;
+  readonly extent: Extent;
+  /** Accumulators that each compartment takes: long delays take more. */
+  readonly slots: number;
+  /** Most compartments of it on a core. */
+  readonly most: number;
+  /** Indices of wirings. */
+  readonly incoming: readonly number[];
+  readonly outgoing: readonly number[];
+}
+
+/** Most candidates of a group that are kept. */
+const KEPT = 56;
+
+/** Most candidates of a group whose synapses are looked at. */
+const LOOKED_AT = 128;
+
+/** Sizes of tiles that give different numbers of them. */
+function sizesOf(size: number): number[] {
+  const sizes = new Set<number>();
+  for (let count = 1; count <= size; count++) sizes.add(Math.ceil(size / count));
+  return [...sizes];
+}
+
+/** All boxes of a candidate, rows slowest. */
+function boxesOf([rows, columns, channels]: Candidate['spans']): Box[] {
+  return rows.flatMap((r) => columns.flatMap((x) => channels.map((c) => ({ rows: r, columns: x, channels: c }))));
+}
+
+/**
+ * Candidates of a group that may fit on cores by their own compartments and synapses, those with the least use of cores
+ * first. What they need of axons depends on their neighbours.
+ */
+export async function candidatesOf(
+  node: Node,
+  wirings: readonly Wiring[],
+  costs: Costs,
+  chip: ChipDescription,
+  pause: Pause,
+): Promise<Candidate[]> {
+  const { extent, most, incoming } = node;
+  const { core, synapses } = chip;
+  const least = Math.ceil(neurons(extent) / most);
+  const stored = incoming.reduce(
+    (sum, w) => sum + wirings[w].strands.reduce((all, { synapses: s }) => all + s.mantissas.length, 0),
+    0,
+  );
+  const byWords = Math.ceil((stored * 12) / synapses.word / core.synapseWords);
+  const limit = 2 * Math.max(least, byWords) + 10;
+  const tiles: { readonly tile: Candidate['tile']; readonly count: number; readonly waste: number }[] = [];
+  const known = new Set<string>();
+  for (const height of sizesOf(extent.height)) {
+    for (const width of sizesOf(extent.width)) {
+      const room = Math.floor(most / (height * width));
+      if (room === 0) continue;
+      for (const depth of new Set([...sizesOf(extent.channels), Math.min(room, extent.channels)])) {
+        if (depth > room) continue;
+        const tile = [height, width, depth] as const;
+        const count =
+          Math.ceil(extent.height / height) * Math.ceil(extent.width / width) * Math.ceil(extent.channels / depth);
+        if (count > limit || known.has(String(tile))) continue;
+        known.add(String(tile));
+        tiles.push({ tile, count, waste: height + width });
+      }
+    }
+  }
+  tiles.sort((a, b) => a.count - b.count || a.waste - b.waste);
+  const found: Candidate[] = [];
+  for (const { tile } of spread(tiles, LOOKED_AT)) {
+    const candidate = await cut(node, tile, costs, chip, false, pause);
+    if (candidate) found.push(candidate);
+  }
+  const scored = found.map((candidate) => ({ candidate, score: scoreOf(candidate, chip) }));
+  scored.sort((a, b) => a.score - b.score);
+  return scored.slice(0, KEPT).map(({ candidate }) => candidate);
+}
+
+/** The first of a list, and then ever sparser ones. */
+function spread<T>(all: readonly T[], count: number): T[] {
+  if (all.length <= count) return [...all];
+  const half = Math.floor(count / 2);
+  const rest = all.length - half;
+  const picked = Array.from({ length: count - half }, (_, i) => half + Math.floor((rest * i) / (count - half)));
+  return [...all.slice(0, half), ...picked.map((i) => all[i])];
+}
+
+/** Use of cores: whole parts count, and how full they are. */
+function scoreOf({ pieces }: Candidate, { core }: ChipDescription): number {
+  return pieces.reduce((sum, { compartments: count, words }) => {
+    const share = Math.max(count / core.compartments, words / core.synapseWords);
+    return sum + 0.5 + 0.5 * share;
+  }, 0);
+}
+
+/** A candidate of tiles of that size; nothing if a part of it fits on no core. */
+export async function cut(
+  node: Node,
+  tile: Candidate['tile'],
+  costs: Costs,
+  chip: ChipDescription,
+  exact: boolean,
+  pause: Pause,
+): Promise<Candidate | undefined> {
+  const { extent } = node;
+  const spans = [
+    spansOf(extent.height, tile[0]),
+    spansOf(extent.width, tile[1]),
+    spansOf(extent.channels, tile[2]),
+  ] as const;
+  const shares = node.incoming.map((w) => costs.fanOut(w, tile).shares);
+  const pieces: Piece[] = [];
+  for (const box of boxesOf(spans)) {
+    await pause();
+    const piece = pieceOf(node, box, shares, costs, chip, exact);
+    if (!piece) return undefined;
+    pieces.push(piece);
+  }
+  return { tile, spans, pieces };
+}
+
+/** A part in the order that takes the fewest words; nothing if it fits on no core. */
+function pieceOf(
+  node: Node,
+  box: Box,
+  shares: readonly boolean[],
+  costs: Costs,
+  chip: ChipDescription,
+  exact: boolean,
+): Piece | undefined {
+  const { core } = chip;
+  // One channel is like another, for an estimate.
+  const size = box.channels[1] - box.channels[0];
+  const seen: Box = exact ? box : { ...box, channels: [0, size] };
+  let best: Piece | undefined;
+  for (const plain of [false, true]) {
+    for (const order of ['pixels', 'channels'] satisfies Order[]) {
+      const strides = stridesOf(box, order);
+      const parts = node.incoming.map((w) => costs.of(w, seen, strides, { exact, plain }));
+      const words = parts.reduce((sum, cost, i) => sum + (shares[i] ? cost.paddedWords : cost.words), 0);
+      const formats = [...new Set(parts.flatMap((cost) => cost.formats))];
+      const longest = parts.reduce((most, cost) => Math.max(most, cost.longest), 0);
+      if (words > core.synapseWords || formats.length > core.synapseFormats || longest > core.wordsPerList) continue;
+      if (!best || words < best.words) best = { box, strides, compartments: compartments(box), words, formats, plain };
+    }
+    if (best) break;
+  }
+  return best;
+}
+
+/** Accumulators that each compartment of a core takes, if the synapses onto it are there. */
+export function slotsFor(incoming: readonly Wiring[], { synapses }: ChipDescription): number {
+  const delays = incoming.flatMap(({ strands }) => strands.map(({ synapses: { delay } }) => delay));
+  const longest = Math.max(0, ...delays);
+  return 2 ** (longest > 0 ? fieldFor(longest, synapses.delayBits) : Math.min(...synapses.delayBits));
+}

@@ -1,0 +1,135 @@
+/** The verb `mapToLoihi`: onto how many cores a network goes, where they lie, and what binds. */
+
+import { lower } from '../codes/lower.js';
+import { type Extent, neurons } from '../codes/topology.js';
+import { FirstspikeError, LayoutError } from '../errors.js';
+import type { Graph } from '../graph/graph.js';
+import { type LowerBound, lowerBound } from './bound.js';
+import { type ChipName, chipNamed, chipsOnBoard } from './chip.js';
+import { compile } from './compile.js';
+import { integrateAndFireNetwork } from './integrate-and-fire.js';
+import type { CoreUse, Layout } from './layout.js';
+import type { ChipNetwork } from './network.js';
+import { pauses } from './pause.js';
+import { type TrafficCost, trafficCost } from './place.js';
+import { type LayerUse, layerUses } from './uses.js';
+import { verify } from './verify.js';
+
+/** Options of {@link mapToLoihi}. */
+export interface MapOptions {
+  /** The chip. `loihi1` if absent. */
+  readonly chip?: ChipName;
+  /** A board, whose chips must do; any number of chips if absent. */
+  readonly board?: string;
+  /** The code that a graph is put in: `if`, one compartment for each neuron. */
+  readonly code?: 'if';
+  /** Activation that a spike in every step stands for, by layer: see the parameters of the code `if`. */
+  readonly thresholds?: Readonly<Record<string, readonly number[]>>;
+  /** Spikes of an image, by the name of a group; the compartments of others spike once each. They decide where cores lie. */
+  readonly spikes?: Readonly<Record<string, number>>;
+  /** Whether the finished layout is recounted by the verifier; it is if absent. */
+  readonly verified?: boolean;
+  /** Cancels. */
+  readonly signal?: AbortSignal;
+  /** Called with the share of the work that is done, 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** A network on a chip. */
+export interface ChipMap {
+  readonly chip: ChipName;
+  readonly cores: number;
+  /** Fewest cores that the limits allow, whatever the layout. */
+  readonly lowerBound: LowerBound;
+  readonly chips: number;
+  readonly layers: readonly LayerUse[];
+  /** Of each limit of a core: what is allowed, and the most that a core uses. */
+  readonly limits: readonly { readonly name: keyof CoreUse; readonly limit: number; readonly most: number }[];
+  readonly traffic: TrafficCost;
+  readonly layout: Layout;
+}
+
+/** Compartments up to which every choice of poolings is laid out; of larger networks those with the fewest compartments. */
+const SMALL = 1 << 16;
+
+/**
+ * Lays a network out on cores: a graph in the code `if`, or a network that is in the chip's terms already.
+ *
+ * @throws LayoutError `CHIP_UNSUPPORTED` if it does not fit, ConvertError `CODE_UNSUPPORTED` with all that the chip cannot
+ *   do, or the reason of the signal.
+ */
+export async function mapToLoihi(source: Graph | ChipNetwork, options: MapOptions = {}): Promise<ChipMap> {
+  const { board, signal, onProgress = () => {} } = options;
+  signal?.throwIfAborted();
+  const chip = chipNamed(options.chip ?? 'loihi1');
+  const room = board === undefined ? Number.POSITIVE_INFINITY : chipsOnBoard(chip, board);
+  const pause = pauses(signal);
+  const networks = 'groups' in source ? [source] : variantsOf(source, options);
+  let best: { readonly network: ChipNetwork; readonly layout: Layout } | undefined;
+  for (const [index, network] of networks.entries()) {
+    // What cannot do with fewer cores need not be tried.
+    if (best && lowerBound(network, chip).cores >= best.layout.cores.length) continue;
+    const layout = await compile(network, chip, spikesOf(network, options), pause);
+    if (!best || layout.cores.length < best.layout.cores.length) best = { network, layout };
+    onProgress(((index + 1) / networks.length) * 0.8);
+  }
+  if (!best) throw new Error('there is always a network');
+  const { network, layout } = best;
+  if (layout.chips > room) {
+    const message = `${layout.cores.length} cores need ${layout.chips} chips; ${board} has ${room}.`;
+    const boards = Object.entries(chip.boards).filter(([, count]) => count >= layout.chips);
+    const remedy =
+      boards.length > 0 ? `Choose ${boards.map(([name]) => name).join(' or ')}.` : 'Make the network smaller.';
+    throw new LayoutError('CHIP_UNSUPPORTED', { message, remedy });
+  }
+  if (options.verified ?? true) await verify(layout, pause);
+  onProgress(1);
+  const limits = LIMITS.map((name) => ({
+    name,
+    limit: chip.core[name],
+    most: Math.max(...layout.cores.map(({ use }) => use[name])),
+  }));
+  return {
+    chip: chip.name,
+    cores: layout.cores.length,
+    lowerBound: lowerBound(network, chip),
+    chips: layout.chips,
+    layers: layerUses(layout),
+    limits,
+    traffic: trafficCost(layout, spikesOf(network, options)),
+    layout,
+  };
+}
+
+const LIMITS = [
+  'compartments',
+  'inputAxons',
+  'outputEntries',
+  'synapseWords',
+  'synapseFormats',
+  'profiles',
+  'thresholds',
+] as const satisfies readonly (keyof CoreUse)[];
+
+/** The networks that a graph may become: average pooling merged into synapses, or in compartments of its own. */
+function variantsOf(graph: Graph, { code = 'if', thresholds }: MapOptions): ChipNetwork[] {
+  if (code !== 'if') {
+    const message = `a graph is not put in the code "${code}" here.`;
+    const remedy = 'Choose if, or discretise the network first and pass that.';
+    throw new FirstspikeError('OPTION_INVALID', { message, remedy });
+  }
+  const topology = lower(graph);
+  const merged = integrateAndFireNetwork(topology, { thresholds });
+  const size = merged.network.groups.reduce((sum, { extent }: { extent: Extent }) => sum + neurons(extent), 0);
+  if (merged.poolings === 0 || size > SMALL) return [merged.network];
+  const all = Array.from({ length: merged.poolings }, (_, i) => i);
+  const choices = all.length === 1 ? [all] : [all, ...all.map((pool) => [pool])];
+  const others = choices.map((separate) =>
+    integrateAndFireNetwork(topology, { thresholds, separate: new Set(separate) }),
+  );
+  return [merged.network, ...others.map(({ network }) => network)];
+}
+
+function spikesOf({ groups }: ChipNetwork, { spikes }: MapOptions): number[] {
+  return groups.map(({ name, extent }) => spikes?.[name] ?? neurons(extent));
+}
