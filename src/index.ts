@@ -39,7 +39,15 @@ export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
 export { type ConversionRun, type ConvertOptions, convert } from './convert/convert.js';
 export { type Batch, type BatchOptions, type Dataset, type DatasetOptions, openDataset } from './data/dataset.js';
 export { type NpyArray, type NpyData, readNpy, writeNpy } from './data/npy.js';
-export { ConvertError, DataError, type ErrorCode, FirstspikeError, ImportError, type Problem } from './errors.js';
+export {
+  ConvertError,
+  DataError,
+  type ErrorCode,
+  FirstspikeError,
+  ImportError,
+  LayoutError,
+  type Problem,
+} from './errors.js';
 export {
   type Against,
   type CodeReport,
@@ -97,6 +105,16 @@ export {
   type Rules,
   traceCompartment,
 } from './loihi/arithmetic.js';
+export { type LowerBound, lowerBound } from './loihi/bound.js';
+export {
+  type AxonCosts,
+  type ChipDescription,
+  type ChipName,
+  type CoreLimits,
+  chips,
+  type Mesh,
+  type SynapseCosts,
+} from './loihi/chip.js';
 export {
   type Cost,
   type EnergyModel,
@@ -116,7 +134,21 @@ export {
   type PartActivity,
 } from './loihi/estimate.js';
 export { type ChipEvaluation, type EvaluateChipOptions, evaluateChip } from './loihi/evaluate.js';
+export type {
+  CoreLayout,
+  CoreUse,
+  InputAxons,
+  Layout,
+  OutputAxons,
+  Part,
+  Position,
+  Span,
+  SynapseFormat,
+  SynapseMemory,
+} from './loihi/layout.js';
+export { type ChipMap, type MapOptions, mapToLoihi } from './loihi/map.js';
 export type * from './loihi/network.js';
+export type { TrafficCost } from './loihi/place.js';
 export {
   type ChipEncoder,
   type ChipProgram,
@@ -138,6 +170,9 @@ export {
   simulateChip,
 } from './loihi/simulate.js';
 export { discretiseTtfs } from './loihi/ttfs.js';
+export type { LayerUse } from './loihi/uses.js';
+export { type Violation, verify as verifyLayout, violations as layoutViolations } from './loihi/verify.js';
+export { type CoreMapCore, type CoreMapData, coreMapSvg } from './report/core-map.js';
 export {
   type CurveColumn,
   type CurveData,

@@ -11,6 +11,7 @@ import { diagnoseCommand } from './diagnose.js';
 import { evalCommand } from './eval.js';
 import { fitCommand } from './fit.js';
 import { inspectCommand } from './inspect.js';
+import { mapCommand } from './map.js';
 import { runCommand } from './run.js';
 import { sweepCommand } from './sweep.js';
 import { tuneCommand } from './tune.js';
@@ -42,6 +43,7 @@ export function createProgram(): { run: (args: readonly string[]) => Promise<num
     diagnoseCommand,
     tuneCommand,
     fitCommand,
+    mapCommand,
   ]) {
     program.addCommand(command(context));
   }
