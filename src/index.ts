@@ -98,6 +98,7 @@ export type * from './graph/graph.js';
 export { type Approximation, type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
 export { activityOf } from './loihi/activity.js';
+export { discretiseAmos, type GateChipOptions } from './loihi/amos.js';
 export {
   type CompartmentTrace,
   effectiveWeights,
@@ -134,6 +135,7 @@ export {
   type PartActivity,
 } from './loihi/estimate.js';
 export { type ChipEvaluation, type EvaluateChipOptions, evaluateChip } from './loihi/evaluate.js';
+export { discretiseFewSpike } from './loihi/few-spike.js';
 export type {
   CoreLayout,
   CoreUse,

@@ -7,16 +7,8 @@ import { elements } from '../../src/graph/graph.js';
 import { encodeImages, scores } from '../../src/loihi/program.js';
 import { simulateChip } from '../../src/loihi/simulate.js';
 import { discretiseTtfs } from '../../src/loihi/ttfs.js';
+import { correlation } from '../support/correlation.js';
 import { GraphBuilder, numbers } from '../support/graphs.js';
-
-/** Correlation of two lists. */
-function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const mean = (list: ArrayLike<number>) => Array.from(list).reduce((x, y) => x + y) / list.length;
-  const [p, q] = [mean(a), mean(b)];
-  const dot = (f: (i: number) => number) => Array.from(a).reduce((sum, _, i) => sum + f(i), 0);
-  const covariance = dot((i) => (a[i] - p) * (b[i] - q));
-  return covariance / Math.sqrt(dot((i) => (a[i] - p) ** 2) * dot((i) => (b[i] - q) ** 2));
-}
 
 it.each([16, 64])('has potentials that are the outputs of the network: %i levels', async (levels) => {
   const builder = new GraphBuilder([1, 6, 6]).conv(3, { kernel: [3, 3] }, 4).relu();

@@ -1,6 +1,7 @@
 /** Groups and synapses as they are put together, and the ways from the neurons of a topology to compartments. */
 
 import { type Extent, neurons, type Stage } from '../codes/topology.js';
+import type { Bias } from '../graph/graph.js';
 import type { ChipNetwork, CompartmentGroup, CompartmentProfile, Connectivity, Synapses } from './network.js';
 import type { RealSynapses } from './weights.js';
 
@@ -237,4 +238,25 @@ export function splitIntegers(values: Int32Array): { readonly mantissas: Int16Ar
     parts.push({ mantissas: Int16Array.from(rest), exponent: 0 });
   }
   return parts;
+}
+
+/** Root mean square of `b - a`, relative to that of `a`. */
+export function relativeError(pairs: readonly (readonly [Float64Array, Float64Array])[]): number {
+  let error = 0;
+  let power = 0;
+  for (const [a, b] of pairs) {
+    a.forEach((value, i) => {
+      error += (b[i] - value) ** 2;
+      power += value ** 2;
+    });
+  }
+  return power === 0 ? 0 : Math.sqrt(error / power);
+}
+
+/** The bias of each neuron. */
+export function biasOf(bias: Bias, extent: Extent): Float64Array<ArrayBuffer> {
+  const { channels } = extent;
+  return Float64Array.from({ length: neurons(extent) }, (_, i) => {
+    return bias.values[(bias.classes?.[Math.floor(i / channels)] ?? 0) * channels + (i % channels)];
+  });
 }

@@ -17,15 +17,17 @@
  * image ends there.
  */
 
-import { type Extent, neurons, type Population, readout, type Stage, type Topology } from '../codes/topology.js';
+import { neurons, type Population, readout, type Stage, type Topology } from '../codes/topology.js';
 import { ConvertError, type Problem } from '../errors.js';
 import { checkCount } from '../simulate/check.js';
 import {
+  biasOf,
   Circuit,
   fansOf,
   INSTANT,
   type RealFan,
   type Route,
+  relativeError,
   rerouted,
   splitIntegers,
   straight,
@@ -207,7 +209,7 @@ function buildLayer(
 ): { readonly group: number; readonly loss: LayerLoss } {
   const { name, extent, stage } = population;
   const size = neurons(extent);
-  const bias = biasOf(stage as NeuronStage, extent).map((value) => value / own);
+  const bias = biasOf((stage as NeuronStage).bias, extent).map((value) => value / own);
   const fans = arriving.map(({ source, connectivity, weights }) => {
     const { scale, shift } = worths[source];
     // A spike stands for `shift + scale x`: what does not depend on x is bias.
@@ -308,25 +310,4 @@ function chooseUnit(
 
 function largest(...lists: readonly Float64Array[]): number {
   return lists.reduce((most, list) => list.reduce((a, b) => Math.max(a, b), most), 0);
-}
-
-/** Root mean square of `b - a`, relative to that of `a`. */
-function relativeError(pairs: readonly (readonly [Float64Array, Float64Array])[]): number {
-  let error = 0;
-  let power = 0;
-  for (const [a, b] of pairs) {
-    a.forEach((value, i) => {
-      error += (b[i] - value) ** 2;
-      power += value ** 2;
-    });
-  }
-  return power === 0 ? 0 : Math.sqrt(error / power);
-}
-
-/** The bias of each neuron. */
-function biasOf({ bias }: NeuronStage, extent: Extent): Float64Array {
-  const { channels } = extent;
-  return Float64Array.from({ length: neurons(extent) }, (_, i) => {
-    return bias.values[(bias.classes?.[Math.floor(i / channels)] ?? 0) * channels + (i % channels)];
-  });
 }

@@ -17,6 +17,18 @@ export type ChipEncoder =
       readonly levels: number;
       readonly first: number;
     }
+  /**
+   * Each element is binary digits, of which the most significant spikes in step `first` in the first group, the next in the
+   * next step in the next group. `low` is all zeros, `high` all ones.
+   */
+  | {
+      readonly kind: 'digits';
+      readonly group: number;
+      readonly low: number;
+      readonly high: number;
+      readonly digits: number;
+      readonly first: number;
+    }
   /** Each element spikes as often as it is large: `high` in each of so many steps, `low` in none, in between evenly. */
   | {
       readonly kind: 'rate';
@@ -83,8 +95,14 @@ export function encodeImages(program: ChipProgram, { data, count }: Images): Chi
   const first = firstCompartments(network);
   const size = data.length / count;
   const { low, high } = encoder;
+  const place = (element: number) => (order ? order[element] : element);
   const share = (i: number) => Math.min(Math.max((data[i] - low) / (high - low), 0), 1);
-  const spikesOf = (i: number) => (encoder.kind === 'times' ? 1 : Math.floor(share(i) * encoder.steps + 0.5));
+  const spikesOf = (i: number) => {
+    if (encoder.kind === 'times') return 1;
+    return encoder.kind === 'rate'
+      ? Math.floor(share(i) * encoder.steps + 0.5)
+      : ones(digitsOf(share(i), encoder.digits));
+  };
   const offsets = new Uint32Array(count + 1);
   for (let image = 0; image < count; image++) {
     let spikes = triggers.length;
@@ -106,9 +124,15 @@ export function encodeImages(program: ChipProgram, { data, count }: Images): Chi
     for (const { group, step } of triggers) send(first[group], step);
     for (let element = 0; element < size; element++) {
       const value = share(image * size + element);
-      const compartment = first[encoder.group] + (order ? order[element] : element);
+      const compartment = first[encoder.group] + place(element);
       if (encoder.kind === 'times') {
         send(compartment, encoder.first + Math.round(encoder.levels * (1 - value)));
+      } else if (encoder.kind === 'digits') {
+        const bits = digitsOf(value, encoder.digits);
+        for (let t = 0; t < encoder.digits; t++) {
+          const step = encoder.first + t;
+          if ((bits >> (encoder.digits - 1 - t)) & 1) send(first[encoder.group + t] + place(element), step);
+        }
       } else {
         // The n-th spike is due when half a spike more than n - 1 has come together.
         const spikes = spikesOf(image * size + element);
@@ -119,6 +143,17 @@ export function encodeImages(program: ChipProgram, { data, count }: Images): Chi
     }
   }
   return { count, offsets, steps, compartments };
+}
+
+/** A share of all ones, in binary digits. */
+function digitsOf(share: number, digits: number): number {
+  return Math.round(share * (2 ** digits - 1));
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
 }
 
 /**
