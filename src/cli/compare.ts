@@ -194,6 +194,7 @@ export function parseCodes(text: string): CodeSettings[] {
 /** A comparison as a table for people. */
 export function formatComparison({ codes: reports, refused }: Comparison, calibration?: CalibrationNote): string {
   const [{ images, macs }] = reports;
+  const top5 = reports.some(({ accuracyTop5 }) => accuracyTop5 !== undefined);
   const rows = reports.map((report) => {
     const { timing, accuracy } = report;
     const each = (count: number) => formatCount(count / images);
@@ -202,6 +203,7 @@ export function formatComparison({ codes: reports, refused }: Comparison, calibr
     return [
       title(report),
       accuracy === undefined ? undefined : formatPercent(accuracy),
+      ...(top5 ? [report.accuracyTop5 === undefined ? undefined : formatPercent(report.accuracyTop5)] : []),
       timing && formatPercent(report.agreement),
       timing && report.spikesPerNeuron.toFixed(3),
       timing ? each(report.synapticEvents) : `${each(macs)} MACs`,
@@ -213,7 +215,16 @@ export function formatComparison({ codes: reports, refused }: Comparison, calibr
       report.imagesPerSecond === undefined ? undefined : formatCount(report.imagesPerSecond),
     ];
   });
-  const numbers = ['accuracy', 'agreement', 'spikes/neuron', 'synaptic events', 'reads', 'writes', 'latency'];
+  const numbers = [
+    'accuracy',
+    ...(top5 ? ['top 5'] : []),
+    'agreement',
+    'spikes/neuron',
+    'synaptic events',
+    'reads',
+    'writes',
+    'latency',
+  ];
   const columns = [...numbers, 'interval', 'energy', 'images/s'].map((name) => ({
     title: name,
     align: 'right' as const,

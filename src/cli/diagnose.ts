@@ -126,13 +126,17 @@ export function formatDiagnosis(diagnosis: Diagnosis, fixed?: Fixed, calibration
   ].join('\n');
 }
 
-function summary({ accuracy, annAccuracy, output }: Diagnosis): string {
+function summary({ accuracy, annAccuracy, accuracyTop5, annAccuracyTop5, output }: Diagnosis): string {
   const accuracies =
     accuracy === undefined || annAccuracy === undefined
       ? ''
       : `accuracy ${formatPercent(accuracy)} (original network ${formatPercent(annAccuracy)}), `;
+  const top5 =
+    accuracyTop5 === undefined || annAccuracyTop5 === undefined
+      ? ''
+      : `top 5 ${formatPercent(accuracyTop5)} (${formatPercent(annAccuracyTop5)}), `;
   const agreement = formatPercent(1 - output.disagreement);
-  return `${accuracies}agreement ${agreement}, error of the logits ${share(output.logits)}`;
+  return `${accuracies}${top5}agreement ${agreement}, error of the logits ${share(output.logits)}`;
 }
 
 function formatFinding({ layer, message, remedy, cost, accuracyLost }: Finding, index: number): string[] {

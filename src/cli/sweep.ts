@@ -142,14 +142,16 @@ export function formatSweeps(sweeps: readonly Sweep[], calibration?: Calibration
   const tables = sweeps.map(({ knob, points }) => {
     const percent = ({ mean, std }: Spread, trials: number) =>
       trials === 1 ? formatPercent(mean) : `${(100 * mean).toFixed(2)} ± ${formatPercent(std)}`;
-    const rows = points.map(({ value, trials, accuracy, agreement, spikesPerNeuron: { mean, std } }) => [
+    const top5 = points.some(({ accuracyTop5 }) => accuracyTop5);
+    const rows = points.map(({ value, trials, accuracy, accuracyTop5, agreement, spikesPerNeuron: { mean, std } }) => [
       value === 0 && isLimit(knob) ? 'off' : value,
       accuracy && percent(accuracy, trials),
+      ...(top5 ? [accuracyTop5 && percent(accuracyTop5, trials)] : []),
       percent(agreement, trials),
       trials === 1 ? mean.toFixed(3) : `${mean.toFixed(3)} ± ${std.toFixed(3)}`,
       trials,
     ]);
-    const columns = ['accuracy', 'agreement', 'spikes/neuron', 'trials'];
+    const columns = ['accuracy', ...(top5 ? ['top 5'] : []), 'agreement', 'spikes/neuron', 'trials'];
     return formatTable([knob, ...columns.map((title) => ({ title, align: 'left' as const }))], rows);
   });
   const original = annAccuracy === undefined ? '' : `; the original network is right on ${formatPercent(annAccuracy)}`;

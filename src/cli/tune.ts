@@ -93,16 +93,18 @@ export function tuneCommand(context: Context): Command {
 /** The outcome of tuning as a table for people. */
 export function formatTuned(tuned: Tuned, calibration?: CalibrationNote): string {
   const { code, images, annAccuracy, within, met, best, pareto } = tuned;
+  const top5 = best.accuracyTop5 !== undefined;
   const rows = pareto.map((trial) => [
     trial === best ? '*' : undefined,
     trial.accuracy === undefined ? undefined : formatPercent(trial.accuracy),
+    ...(top5 ? [trial.accuracyTop5 === undefined ? undefined : formatPercent(trial.accuracyTop5)] : []),
     formatPercent(trial.agreement),
     trial.spikesPerNeuron.toFixed(3),
     formatCount(trial.synapticEvents),
     formatCount(trial.latency),
     settingsInWords(trial),
   ]);
-  const numbers = ['accuracy', 'agreement', 'spikes/neuron', 'synaptic events', 'latency'];
+  const numbers = ['accuracy', ...(top5 ? ['top 5'] : []), 'agreement', 'spikes/neuron', 'synaptic events', 'latency'];
   const columns = numbers.map((title) => ({ title, align: 'right' as const }));
   const original = annAccuracy === undefined ? '' : ` (original network ${formatPercent(annAccuracy)})`;
   const outcome = met

@@ -5,6 +5,7 @@ import type { LayerStatistics } from '../codes/calibration.js';
 import { reachOf } from '../codes/reach.js';
 import { neurons as size, sources } from '../codes/topology.js';
 import { calibrate } from '../convert/calibrate.js';
+import { elements } from '../graph/graph.js';
 import { checkCount } from '../simulate/check.js';
 import { CodedNetwork } from '../simulate/coded-network.js';
 import type { LayerDifference, Moments, Precision, RunResult } from '../simulate/run.js';
@@ -13,6 +14,7 @@ import type { Diagnosis, LayerDiagnosis, LayerError, OutputError } from './diagn
 import type { LabelledBatch } from './evaluate.js';
 import { findAll, shareAbove } from './findings.js';
 import { type Held, hold } from './held.js';
+import { rank, TOP5_CLASSES } from './rank.js';
 
 /** Options of {@link diagnose}. */
 export interface DiagnoseOptions {
@@ -77,11 +79,13 @@ export async function diagnose(
   }
   onProgress?.(spiking.length, spiking.length);
   const output = outputError(whole);
-  const { images, labelled, right, annRight } = whole;
+  const { images, labelled, right, annRight, right5, annRight5 } = whole;
+  const top5 = labelled > 0 && elements(network.outputShape) > TOP5_CLASSES;
   return {
     code: network.code.name,
     images,
     ...(labelled > 0 && { accuracy: right / labelled, annAccuracy: annRight / labelled }),
+    ...(top5 && { accuracyTop5: right5 / labelled, annAccuracyTop5: annRight5 / labelled }),
     output,
     layers,
     findings: findAll(network, layers, output, (layer) => statistics(spiking[layers.indexOf(layer)])),
@@ -112,6 +116,8 @@ interface Measured {
   labelled: number;
   right: number;
   annRight: number;
+  right5: number;
+  annRight5: number;
   disagreeing: number;
   squares: number;
   originalSquares: number;
@@ -136,7 +142,17 @@ async function measure(
   wanted: readonly number[],
 ): Promise<Measured> {
   const sums: Measured = {
-    ...{ images: 0, labelled: 0, right: 0, annRight: 0, disagreeing: 0, squares: 0, originalSquares: 0 },
+    ...{
+      images: 0,
+      labelled: 0,
+      right: 0,
+      annRight: 0,
+      right5: 0,
+      annRight5: 0,
+      disagreeing: 0,
+      squares: 0,
+      originalSquares: 0,
+    },
     layers: new Map(),
   };
   const spiked = new Map<number, { readonly spikes: Uint32Array; readonly active: Uint32Array }>();
@@ -182,6 +198,12 @@ function addOutputs(sums: Measured, { labels, logits, original }: RunResult, tru
     sums.labelled++;
     sums.right += Number(label === truth[image]);
     sums.annRight += Number(original.labels[image] === truth[image]);
+    const among = ({ data }: RunResult['logits']) => {
+      const classes = data.length / labels.length;
+      return Number(rank(data.subarray(image * classes, (image + 1) * classes), truth[image]) < 5);
+    };
+    sums.right5 += among(logits);
+    sums.annRight5 += among(original.logits);
   });
   original.logits.data.forEach((value, i) => {
     sums.squares += (logits.data[i] - value) ** 2;

@@ -52,6 +52,10 @@ export interface Diagnosis {
   readonly accuracy?: number;
   /** The same of the original network. */
   readonly annAccuracy?: number;
+  /** Share of images whose label is among the five largest logits; only with more than ten classes. */
+  readonly accuracyTop5?: number;
+  /** The same of the original network. */
+  readonly annAccuracyTop5?: number;
   /** Of the whole network. */
   readonly output: OutputError;
   /** The layers that spike. */

@@ -13,6 +13,7 @@ import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import type { TensorLike } from '../tensor.js';
 import { energyRatio } from './energy.js';
 import { type QuartzOperations, quartzOperations } from './quartz-operations.js';
+import { rank, TOP5_CLASSES } from './rank.js';
 import { readAhead } from './read-ahead.js';
 import { measureThroughput } from './throughput.js';
 
@@ -234,7 +235,7 @@ export async function evaluate(
     images: counters.images,
     ...(scores.labelled > 0 && { accuracy: share(scores.right), annAccuracy: share(scores.annRight) }),
     ...(scores.labelled > 0 &&
-      classes > 10 && { accuracyTop5: share(scores.right5), annAccuracyTop5: share(scores.annRight5) }),
+      classes > TOP5_CLASSES && { accuracyTop5: share(scores.right5), annAccuracyTop5: share(scores.annRight5) }),
     agreement: scores.agreeing / counters.images,
     logitDifference: largestDifference === 0 ? 0 : largestDifference / largestLogit,
     spikesPerNeuron: spikesPerNeuron(counters),
@@ -256,14 +257,4 @@ export async function evaluate(
       return { name, role, neurons, spikes, saturated, synapticEvents, ...(window && { window }), maxDifference };
     }),
   };
-}
-
-/** How many logits are larger than that of a class, or as large and earlier; all of them, if there is no such class. */
-function rank(logits: Float32Array | Float64Array, label: number): number {
-  if (!(label in logits)) return logits.length;
-  let larger = 0;
-  for (let i = 0; i < logits.length; i++) {
-    if (logits[i] > logits[label] || (logits[i] === logits[label] && i < label)) larger++;
-  }
-  return larger;
 }

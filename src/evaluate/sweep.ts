@@ -48,6 +48,8 @@ export interface SweepPoint {
   readonly trials: number;
   /** Share of images whose label is right, 0 to 1; absent without labels. */
   readonly accuracy?: Spread;
+  /** Share of images whose label is among the five largest logits; only with more than ten classes. */
+  readonly accuracyTop5?: Spread;
   /** Share of images that the original network labels alike, 0 to 1. */
   readonly agreement: Spread;
   /** Spikes of the neurons that stand for activation functions, over their number: mean over images. */
@@ -142,11 +144,13 @@ function check(
 }
 
 function summarise(value: number, reports: readonly Evaluation[]): SweepPoint {
-  const accuracies = reports.flatMap(({ accuracy }) => (accuracy === undefined ? [] : [accuracy]));
+  const accuracies = reports.flatMap(({ accuracy }) => accuracy ?? []);
+  const top5 = reports.flatMap(({ accuracyTop5 }) => accuracyTop5 ?? []);
   return {
     value,
     trials: reports.length,
     ...(accuracies.length > 0 && { accuracy: spread(accuracies) }),
+    ...(top5.length > 0 && { accuracyTop5: spread(top5) }),
     agreement: spread(reports.map(({ agreement }) => agreement)),
     spikesPerNeuron: spread(reports.map(({ spikesPerNeuron }) => spikesPerNeuron)),
   };

@@ -14,6 +14,7 @@ import type { LabelledBatch } from './evaluate.js';
 import { type Held, hold } from './held.js';
 import { timing } from './latency.js';
 import { bestPercentile } from './layer-range.js';
+import { rank, TOP5_CLASSES } from './rank.js';
 
 /** What {@link tune} is asked for. */
 export interface TuneOptions<Name extends CodeName = CodeName> {
@@ -43,6 +44,8 @@ export interface Trial {
   readonly options: object;
   /** Share of images whose label is right; absent without labels. */
   readonly accuracy?: number;
+  /** Share of images whose label is among the five largest logits; only with more than ten classes. */
+  readonly accuracyTop5?: number;
   /** Share of images with the label of the original network. */
   readonly agreement: number;
   /** Accuracy lost; without labels, disagreement. */
@@ -271,6 +274,18 @@ class Bench {
     return right.reduce((sum, { length }) => sum + length, 0) / count;
   }
 
+  /** Share of images whose right label is among the five largest logits. */
+  #shareTop5(results: readonly RunResult[], classes: number): number {
+    const { batches, count } = this.#held;
+    const among = results.map(({ labels, logits: { data } }, i) =>
+      labels.filter((_, image) => {
+        const own = data.subarray(image * classes, (image + 1) * classes);
+        return rank(own, batches[i].labels?.[image] ?? -1) < 5;
+      }),
+    );
+    return among.reduce((sum, { length }) => sum + length, 0) / count;
+  }
+
   #convert(settings: object): Promise<SpikingNetwork> {
     const { code, calibration, threads, signal } = this.#options;
     const all = { code, calibration, threads, signal, ...settings, onWarning() {} };
@@ -285,15 +300,17 @@ class Bench {
       results.push(await network.runImages(images, { precision, threads, signal }));
     }
     const counters = results.map((result): Counters => result.counters).reduce(addCounters);
+    const classes = elements(network.outputShape);
     const [accuracy, annAccuracy] = [this.#share(results), this.annAccuracy];
     const agreeing = results.map(({ labels }, i) => labels.filter((x, image) => x === this.#original[i].labels[image]));
     const agreement = agreeing.reduce((sum, { length }) => sum + length, 0) / counters.images;
     const trial: Trial = {
       options: settings,
       ...(accuracy !== undefined && { accuracy }),
+      ...(accuracy !== undefined && classes > TOP5_CLASSES && { accuracyTop5: this.#shareTop5(results, classes) }),
       agreement,
       loss: accuracy === undefined || annAccuracy === undefined ? 1 - agreement : annAccuracy - accuracy,
-      logits: this.#logitError(results, elements(network.outputShape)),
+      logits: this.#logitError(results, classes),
       spikesPerNeuron: spikesPerNeuron(counters),
       synapticEvents: total(counters, 'synapticEvents') / counters.images,
       latency: timing(network.layers)?.latency ?? 0,
