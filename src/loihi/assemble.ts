@@ -147,9 +147,11 @@ class Writer {
       let lists = known.get(pixel.key);
       if (!lists) {
         const first = builder.lists;
-        const filled = Array.from({ length: sourceExtent.channels }, (_, channel) =>
-          this.#list(wiring, encodings, part, builder, pixel.kinds, channel, bank),
-        );
+        const filled: boolean[] = [];
+        for (let channel = 0; channel < sourceExtent.channels; channel++) {
+          await pause();
+          filled.push(this.#list(wiring, encodings, part, builder, pixel.kinds, channel, bank));
+        }
         lists = { first, filled, padded: false };
         known.set(pixel.key, lists);
       }

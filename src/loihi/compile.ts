@@ -30,7 +30,7 @@ export async function compile(
     const parts = await partition(network, chip, crossing, pause);
     const near = parts.bins.map((): Position => ({ chip: 0, row: 0, column: 0, core: 0 }));
     const layout = await assemble(network, chip, parts, near, pause);
-    const traffic = trafficOf(layout, spikes);
+    const traffic = await trafficOf(layout, spikes, pause);
     const positions = await place(chip, layout.cores.length, traffic, pause);
     const final = moved(layout, positions);
     const over = final.cores.flatMap(({ use }, core) => (use.outputEntries > chip.core.outputEntries ? [core] : []));

@@ -18,6 +18,7 @@ import { ConvertError, type Problem } from '../errors.js';
 import type { Bias } from '../graph/graph.js';
 import { Circuit, fansOf, type RealFan, type Route, rerouted, straight } from './circuit.js';
 import type { ChipNetwork, CompartmentProfile } from './network.js';
+import { type Pause, pauses } from './pause.js';
 import { type QuantisedWeights, quantiseTogether } from './quantise.js';
 import { averages, weightsOf } from './weights.js';
 
@@ -52,9 +53,13 @@ export interface ChipConversion {
  *
  * @throws ConvertError `CODE_UNSUPPORTED` with all that compartments cannot do.
  */
-export function integrateAndFireNetwork(topology: Topology, options: IntegrateAndFireOptions = {}): ChipConversion {
+export async function integrateAndFireNetwork(
+  topology: Topology,
+  options: IntegrateAndFireOptions = {},
+  pause: Pause = pauses(),
+): Promise<ChipConversion> {
   const builder = new Builder(topology, options);
-  const conversion = builder.build();
+  const conversion = await builder.build(pause);
   if (builder.problems.length > 0) throw new ConvertError('CODE_UNSUPPORTED', builder.problems);
   return conversion;
 }
@@ -78,12 +83,13 @@ class Builder {
     this.#options = options;
   }
 
-  build(): ChipConversion {
+  async build(pause: Pause): Promise<ChipConversion> {
     const { populations } = this.#topology;
     const tail = readout(this.#topology).indexOf(true);
     const last = populations[tail].stage.kind === 'neurons' ? tail : populations.length - 1;
     const extents = populations.map(({ extent }) => extent);
-    populations.slice(0, last + 1).forEach((population, index) => {
+    for (const [index, population] of populations.slice(0, last + 1).entries()) {
+      await pause();
       const { stage } = population;
       if (stage.kind === 'concat' || stage.kind === 'permute') {
         this.#routes[index] = rerouted(stage, this.#routes, extents);
@@ -92,7 +98,7 @@ class Builder {
       } else if (this.#isExpressible(population, index === last)) {
         this.#routes[index] = this.#neurons(population);
       }
-    });
+    }
     const output = Math.max(0, this.#circuit.groups.length - 1);
     return { network: this.#circuit.network(output), losses: this.#losses, poolings: this.#choices.size };
   }

@@ -10,7 +10,7 @@ import { compile } from './compile.js';
 import { integrateAndFireNetwork } from './integrate-and-fire.js';
 import type { CoreUse, Layout } from './layout.js';
 import type { ChipNetwork } from './network.js';
-import { pauses } from './pause.js';
+import { type Pause, pauses } from './pause.js';
 import { type TrafficCost, trafficCost } from './place.js';
 import { type LayerUse, layerUses } from './uses.js';
 import { verify } from './verify.js';
@@ -64,7 +64,7 @@ export async function mapToLoihi(source: Graph | ChipNetwork, options: MapOption
   const chip = chipNamed(options.chip ?? 'loihi1');
   const room = board === undefined ? Number.POSITIVE_INFINITY : chipsOnBoard(chip, board);
   const pause = pauses(signal);
-  const networks = 'groups' in source ? [source] : variantsOf(source, options);
+  const networks = 'groups' in source ? [source] : await variantsOf(source, options, pause);
   let best: { readonly network: ChipNetwork; readonly layout: Layout } | undefined;
   for (const [index, network] of networks.entries()) {
     // What cannot do with fewer cores need not be tried.
@@ -112,22 +112,24 @@ const LIMITS = [
 ] as const satisfies readonly (keyof CoreUse)[];
 
 /** The networks that a graph may become: average pooling merged into synapses, or in compartments of its own. */
-function variantsOf(graph: Graph, { code = 'if', thresholds }: MapOptions): ChipNetwork[] {
+async function variantsOf(graph: Graph, { code = 'if', thresholds }: MapOptions, pause: Pause): Promise<ChipNetwork[]> {
   if (code !== 'if') {
     const message = `a graph is not put in the code "${code}" here.`;
     const remedy = 'Choose if, or discretise the network first and pass that.';
     throw new FirstspikeError('OPTION_INVALID', { message, remedy });
   }
   const topology = lower(graph);
-  const merged = integrateAndFireNetwork(topology, { thresholds });
+  const merged = await integrateAndFireNetwork(topology, { thresholds }, pause);
   const size = merged.network.groups.reduce((sum, { extent }: { extent: Extent }) => sum + neurons(extent), 0);
   if (merged.poolings === 0 || size > SMALL) return [merged.network];
   const all = Array.from({ length: merged.poolings }, (_, i) => i);
   const choices = all.length === 1 ? [all] : [all, ...all.map((pool) => [pool])];
-  const others = choices.map((separate) =>
-    integrateAndFireNetwork(topology, { thresholds, separate: new Set(separate) }),
-  );
-  return [merged.network, ...others.map(({ network }) => network)];
+  const networks = [merged.network];
+  for (const choice of choices) {
+    const separate = new Set(choice);
+    networks.push((await integrateAndFireNetwork(topology, { thresholds, separate }, pause)).network);
+  }
+  return networks;
 }
 
 function spikesOf({ groups }: ChipNetwork, { spikes }: MapOptions): number[] {

@@ -30,18 +30,19 @@ const PASSES = 12;
  *
  * @param spikes of each group: spikes of all its compartments together, of an image, say.
  */
-export function trafficOf({ cores, network }: Layout, spikes: readonly number[]): Traffic {
+export async function trafficOf({ cores, network }: Layout, spikes: readonly number[], pause: Pause): Promise<Traffic> {
   const neighbours = cores.map(() => new Map<number, number>());
   const rates = network.groups.map(
     ({ extent }, group) => spikes[group] / (extent.height * extent.width * extent.channels),
   );
-  cores.forEach((core, from) => {
+  for (const [from, core] of cores.entries()) {
+    await pause();
     eachMessage(core, rates, (to, count) => {
       if (to === from) return;
       neighbours[from].set(to, (neighbours[from].get(to) ?? 0) + count);
       neighbours[to].set(from, (neighbours[to].get(from) ?? 0) + count);
     });
-  });
+  }
   return { neighbours };
 }
 

@@ -59,7 +59,7 @@ export async function violations(layout: Layout, pause: Pause = pauses()): Promi
     await pause();
     checkCore(layout, index, found);
   }
-  checkAxons(layout, found);
+  await checkAxons(layout, found, pause);
   // Spikes are followed only where nothing leads astray.
   if (found.length === 0) await followSpikes(layout, places, found, pause);
   return found;
@@ -302,9 +302,10 @@ function checkEntry(
 }
 
 /** Axons lead from compartments that exist to axons that exist, one to one. */
-function checkAxons({ cores }: Layout, found: Violation[]): void {
+async function checkAxons({ cores }: Layout, found: Violation[], pause: Pause): Promise<void> {
   const senders = cores.map(({ inputs }) => new Uint8Array(inputs.list.length));
-  cores.forEach(({ outputs, population, atom, parts }, core) => {
+  for (const [core, { outputs, population, atom, parts }] of cores.entries()) {
+    await pause();
     const members = new Map<number, number[]>();
     population.forEach((one, compartment) => {
       if (one < 0) return;
@@ -334,7 +335,7 @@ function checkAxons({ cores }: Layout, found: Violation[]): void {
       if (used.has(from)) wrong('destinations of a population', 2, 1);
       used.add(from);
     });
-  });
+  }
   senders.forEach((counts, core) => {
     const lost = counts.findIndex((count) => count !== 1);
     if (lost >= 0) found.push({ limit: 'structure: senders to an axon', core, count: counts[lost], most: 1 });
@@ -363,11 +364,12 @@ async function followSpikes(
       neuronAt[one][compartment[neuron]] = starts[group] + neuron;
     });
   });
+  await pause();
   const axons = cores.map(axonsByCompartment);
   // Weights of one exponent and delay add up in a target, so that each has sums of its own.
-  const classes = new Map<string, Float64Array>();
+  const classes = new Map<number, Float64Array>();
   const sumsOf = (exponent: number, delay: number) => {
-    const key = `${exponent} ${delay}`;
+    const key = exponent * 256 + delay;
     const known = classes.get(key);
     if (known) return known;
     const made = new Float64Array(total);
@@ -377,24 +379,28 @@ async function followSpikes(
   for (const [group, { extent, layer }] of network.groups.entries()) {
     const outgoing = network.synapses.filter(({ source }) => source === group);
     for (let neuron = 0; neuron < neurons(extent); neuron++) {
-      if (neuron % 256 === 0) await pause();
+      if (neuron % 16 === 0) await pause();
       const core = places[group].core[neuron];
       const touched: number[] = [];
       for (const { axon, destination, atom } of axons[core](places[group].compartment[neuron])) {
-        followAxon(cores[destination], axon, atom, (target, mantissa, exponent, delay) => {
-          const id = target < neuronAt[destination].length ? neuronAt[destination][target] : -1;
-          if (id < 0) {
-            found.push({
-              limit: 'target of a synapse',
-              core: destination,
-              layer,
-              count: target,
-              most: neuronAt[destination].length - 1,
-            });
-            return;
-          }
-          sumsOf(exponent, delay)[id] -= mantissa;
-          touched.push(id);
+        const known = neuronAt[destination];
+        eachEntry(cores[destination], axon, atom, (exponent, delay, targets, mantissas) => {
+          const sums = sumsOf(exponent, delay);
+          targets.forEach((target, i) => {
+            const id = target < known.length ? known[target] : -1;
+            if (id < 0) {
+              found.push({
+                limit: 'target of a synapse',
+                core: destination,
+                layer,
+                count: target,
+                most: known.length - 1,
+              });
+              return;
+            }
+            sums[id] -= mantissas[i];
+            touched.push(id);
+          });
         });
       }
       for (const synapses of outgoing) {
@@ -444,21 +450,20 @@ function axonsByCompartment({ outputs, population, atom }: CoreLayout) {
   };
 }
 
-/** Visits the synapses of an axon's list. */
-function followAxon(
+/** Visits the entries of an axon's list: targets and mantissas, filled gaps with a mantissa of 0. */
+function eachEntry(
   { memory, formats, inputs }: CoreLayout,
   axon: number,
   atom: number,
-  visit: (target: number, mantissa: number, exponent: number, delay: number) => void,
+  visit: (exponent: number, delay: number, targets: Uint16Array, mantissas: Int16Array) => void,
 ): void {
   const list = inputs.list[axon] + atom;
   for (let entry = memory.entryStart[list]; entry < memory.entryStart[list + 1]; entry++) {
     const { indexOffset, indexFactor, exponent } = formats[memory.format[entry]];
-    for (let i = memory.synapseStart[entry]; i < memory.synapseStart[entry + 1]; i++) {
-      if (memory.mantissa[i] === 0) continue;
-      const target = inputs.base[axon] + indexOffset + memory.index[i] * indexFactor;
-      visit(target, memory.mantissa[i], exponent, memory.delay[entry]);
-    }
+    const [from, to] = [memory.synapseStart[entry], memory.synapseStart[entry + 1]];
+    const first = inputs.base[axon] + indexOffset;
+    const targets = memory.index.subarray(from, to).map((index) => first + index * indexFactor);
+    visit(exponent, memory.delay[entry], targets, memory.mantissa.subarray(from, to));
   }
 }
 
