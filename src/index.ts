@@ -116,6 +116,7 @@ export {
   type Mesh,
   type SynapseCosts,
 } from './loihi/chip.js';
+export { CHIP_CODES, type DiscretiseOptions, discretise } from './loihi/discretise.js';
 export {
   type Cost,
   type EnergyModel,
@@ -162,6 +163,7 @@ export {
   scores,
 } from './loihi/program.js';
 export { discretiseQuartz, type FirstSpikeChipOptions } from './loihi/quartz.js';
+export { discretiseIf, type RateChipOptions } from './loihi/rate.js';
 export {
   type ChipInput,
   ChipSimulator,
