@@ -101,8 +101,8 @@ it.each(['subtract', 'zero'] as const)(
     const data = Float32Array.from(numbers(count * 72, 21));
     const batch = { data, shape: [count, 2, 6, 6] };
     const calibration = await calibrate(graph, [batch]);
-    const network = await convert(graph, { code: 'if', calibration, steps: 512, percentile: 100 });
-    const program = discretiseIf(network, { inputRange: [-2, 2], reset });
+    const network = await convert(graph, { code: 'if', calibration, steps: 192, percentile: 100 });
+    const program = await discretiseIf(network, { inputRange: [-2, 2], reset });
     const run = await simulateChip(program.network, encodeImages(program, { data, count }), { steps: program.steps });
     const { logits } = await network.run(batch);
     expect(correlation(scores(program, run), logits.data)).toBeGreaterThan(reset === 'subtract' ? 0.995 : 0.85);
@@ -113,7 +113,9 @@ it.each(['subtract', 'zero'] as const)(
 it('says why a code is not on the chip', async () => {
   const graph = new GraphBuilder([3]).dense(2).build();
   const network = await convert(graph, { code: 'ann' });
-  expect(() => discretise(network)).toThrow(/the code ann is not on the chip: a compartment sends spikes, not numbers/);
+  await expect(discretise(network)).rejects.toThrow(
+    /the code ann is not on the chip: a compartment sends spikes, not numbers/,
+  );
 });
 
 describeWithData('quartz-convnet on MNIST', () => {
@@ -128,7 +130,7 @@ describeWithData('quartz-convnet on MNIST', () => {
     const calibration = await calibrate(graph, (await digits('train')).batches({ size: 100, limit: 1000 }));
     const network = await convert(graph, { code: 'if', steps: 16, calibration });
     const test = await digits('t10k');
-    const onChip = await evaluateChip(discretiseIf(network), test.batches({ size: 250, limit: 500 }));
+    const onChip = await evaluateChip(await discretiseIf(network), test.batches({ size: 250, limit: 500 }));
     const { accuracy = 0 } = await evaluate(network, test.batches({ size: 250, limit: 500 }), { throughputSeconds: 0 });
     expect(onChip.accuracy).toBeGreaterThanOrEqual(accuracy - 0.01);
   });

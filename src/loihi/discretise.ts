@@ -15,7 +15,9 @@ export interface DiscretiseOptions {
   readonly inputRange?: readonly [number, number];
 }
 
-const DISCRETISERS: Readonly<Record<string, (network: SpikingNetwork, options: DiscretiseOptions) => ChipProgram>> = {
+const DISCRETISERS: Readonly<
+  Record<string, (network: SpikingNetwork, options: DiscretiseOptions) => ChipProgram | Promise<ChipProgram>>
+> = {
   amos: discretiseAmos,
   fs: discretiseFewSpike,
   if: discretiseIf,
@@ -40,7 +42,7 @@ export const CHIP_CODES: readonly string[] = Object.keys(DISCRETISERS);
  * @throws ConvertError `CODE_UNSUPPORTED` if the chip cannot do what the code does, or with all layers of which it cannot;
  *   `OPTION_INVALID`.
  */
-export function discretise(network: SpikingNetwork, options: DiscretiseOptions = {}): ChipProgram {
+export async function discretise(network: SpikingNetwork, options: DiscretiseOptions = {}): Promise<ChipProgram> {
   const { name } = network.code;
   if (Object.hasOwn(DISCRETISERS, name)) return DISCRETISERS[name](network, options);
   const why = REASONS[name] ?? 'nobody has said how';

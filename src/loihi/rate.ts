@@ -7,12 +7,13 @@
 import { foldSource, uniformMap } from '../codes/edit.js';
 import { lower, sumOfBiases } from '../codes/lower.js';
 import type { IfParameters } from '../codes/rate.js';
-import { readout, sources, type Topology } from '../codes/topology.js';
+import { neurons, readout, sources, type Topology } from '../codes/topology.js';
 import { checkChoice, checkCount } from '../simulate/check.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
+import { sumsOnto } from './circuit.js';
 import { integrateAndFireNetwork } from './integrate-and-fire.js';
 import { maximaAsDifferences } from './maximum.js';
-import type { CompartmentGroup } from './network.js';
+import type { ChipNetwork, CompartmentGroup } from './network.js';
 import { type ChipProgram, checkInputRange, type LayerLoss } from './program.js';
 import { withSoftResets } from './soft-reset.js';
 
@@ -37,7 +38,7 @@ const THRESHOLD = 131071;
  *
  * @throws ConvertError with all that compartments cannot do.
  */
-export function discretiseIf(network: SpikingNetwork, options: RateChipOptions = {}): ChipProgram {
+export async function discretiseIf(network: SpikingNetwork, options: RateChipOptions = {}): Promise<ChipProgram> {
   const { steps: usual, thresholds, initialPotential } = network.code.parameters as IfParameters;
   const { steps = usual, inputRange = [0, 1], reset = 'subtract' } = options;
   checkChoice('reset', reset, ['subtract', 'zero']);
@@ -51,7 +52,8 @@ export function discretiseIf(network: SpikingNetwork, options: RateChipOptions =
   const all = { ...thresholds, ...Object.fromEntries(shared) };
   const hard = reset === 'zero';
   const topology = hard ? prepared(summed, depths, steps, all, last, initialPotential) : summed;
-  const { network: plain, losses } = integrateAndFireNetwork(topology, { thresholds: all });
+  const { network: real, losses } = await integrateAndFireNetwork(topology, { thresholds: all });
+  const plain = withinRegisters(real, steps + depths[last], (group) => !hard || group === real.output);
   // What is read must not spike; what spikes does so at its threshold, not beyond.
   const groups = plain.groups.map((group, index): CompartmentGroup => {
     if (group.role === 'input' || !(hard || index === plain.output)) return group;
@@ -137,7 +139,46 @@ function depthsOf({ populations }: Topology): number[] {
   return depths;
 }
 
-function lossesByLayer({ groups, synapses }: ChipProgram['network'], losses: readonly number[]): LayerLoss[] {
+/**
+ * The network with weights onto some groups so small that what they sum up in so many steps stays within the registers: a
+ * potential that is read would end at its limit, and a current would wrap.
+ */
+function withinRegisters(network: ChipNetwork, steps: number, isSum: (group: number) => boolean): ChipNetwork {
+  const shares = network.groups.map(({ profile, role }, index) => {
+    if (role === 'input' || !isSum(index)) return 1;
+    const share = Math.min(1, (0.99 * THRESHOLD) / (steps * mostPerStep(network, index)));
+    // Thresholds that spike are to stay integers.
+    return index === network.output ? share : Math.max(1, Math.floor(profile.threshold * share)) / profile.threshold;
+  });
+  const scaled = (values: Int16Array, share: number) => values.map((value) => Math.round(value * share));
+  return {
+    ...network,
+    groups: network.groups.map((group, index) => {
+      const { bias, profile } = group;
+      const threshold = Math.round(profile.threshold * shares[index]);
+      return { ...group, profile: { ...profile, threshold }, ...(bias && { bias: scaled(bias, shares[index]) }) };
+    }),
+    synapses: network.synapses.map((one) => ({ ...one, mantissas: scaled(one.mantissas, shares[one.target]) })),
+  };
+}
+
+/** Largest magnitude of what a step may add to a compartment of a group, in units of a mantissa. */
+function mostPerStep({ groups, synapses }: ChipNetwork, group: number): number {
+  const { extent, bias, profile } = groups[group];
+  const unit = 2 ** profile.biasExponent / 64;
+  const most = [1, -1].map((sign) => {
+    const sums = Float64Array.from({ length: neurons(extent) }, (_, i) => Math.max(sign * (bias?.[i] ?? 0), 0) * unit);
+    for (const { target, connectivity, mantissas, exponent } of synapses) {
+      if (target !== group) continue;
+      const weights = Float64Array.from(mantissas, (mantissa) => Math.max(sign * mantissa, 0) * 2 ** exponent);
+      sumsOnto(sums.length, { connectivity, weights }, sums);
+    }
+    return sums.reduce((a, b) => Math.max(a, b), 0);
+  });
+  return Math.max(...most);
+}
+
+function lossesByLayer({ groups, synapses }: ChipNetwork, losses: readonly number[]): LayerLoss[] {
   const layers = new Map<string, number>();
   synapses.forEach(({ target }, i) => {
     const { layer } = groups[target];
