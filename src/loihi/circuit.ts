@@ -1,6 +1,6 @@
 /** Groups and synapses as they are put together, and the ways from the neurons of a topology to compartments. */
 
-import { type Extent, neurons, type Stage } from '../codes/topology.js';
+import { type Extent, NOWHERE, neurons, type Stage } from '../codes/topology.js';
 import type { Bias } from '../graph/graph.js';
 import type { ChipNetwork, CompartmentGroup, CompartmentProfile, Connectivity, Synapses } from './network.js';
 import type { RealSynapses } from './weights.js';
@@ -75,8 +75,10 @@ export function rerouted(stage: Stage, routes: readonly (Route | undefined)[], e
   if (stage.kind === 'permute') {
     const from = routes[stage.source];
     if (!from) return undefined;
-    const route = { groups: new Uint32Array(from.groups.length), compartments: new Uint32Array(from.groups.length) };
+    const kept = stage.to.reduce((count, to) => count + (to === NOWHERE ? 0 : 1), 0);
+    const route = { groups: new Uint32Array(kept), compartments: new Uint32Array(kept) };
     stage.to.forEach((to, i) => {
+      if (to === NOWHERE) return;
       route.groups[to] = from.groups[i];
       route.compartments[to] = from.compartments[i];
     });
@@ -145,6 +147,8 @@ function joinedChannels(
   for (let first = 0; first < channels; ) {
     const source = route.groups[first];
     const own = circuit.groups[source].extent.channels;
+    // Of a group whose channels are not all there, a kernel would have to leave some out.
+    if (first + own > channels) return undefined;
     for (let i = 0; i < route.groups.length; i++) {
       const channel = (i % channels) - first;
       if (channel < 0 || channel >= own) continue;
