@@ -192,7 +192,7 @@ impl<T: Real> Workspace<T> {
             counts.updates += shape.len() as u64;
             // What a layer sends on is shifted by T - 1 steps; what came before is lost, as in the authors' simulation.
             let sent = step.checked_sub(quartz.levels - 1);
-            counts.receptions += quartz.step(&mut state, step, &input, |neuron, potential, early| {
+            counts.receptions += quartz.step(&mut state, step, &mut input, |neuron, potential, early| {
                 counts.saturated += u64::from(early);
                 if let Some(sent) = sent {
                     let value = if quartz.readout { quartz.remainder(potential) } else { T::ONE };

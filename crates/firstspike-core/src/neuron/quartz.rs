@@ -22,6 +22,9 @@ use firstspike_simd::{Arriving, Grid};
 /// Numbers of this size are integers, so that adding it rounds: without a call into a library.
 const INTEGERS: f64 = (1u64 << 52) as f64;
 
+/// Neurons that are updated together.
+const BLOCK: usize = 32;
+
 /// How a bias spikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BiasSpike {
@@ -68,9 +71,8 @@ pub(crate) struct QuartzState<T> {
     potential: Vec<T>,
     /// Sum of all weighted inputs of the window.
     total: Vec<T>,
-    bias_step: Vec<u32>,
-    /// Weight of the bias spike.
-    bias_weight: Vec<T>,
+    /// Step, neuron and weight of each spike of a bias, in the order of steps.
+    bias: Vec<(u32, u32, T)>,
     /// Threshold of each neuron.
     threshold: Vec<T>,
     spiked: Vec<bool>,
@@ -169,15 +171,16 @@ impl Quartz {
         state.threshold.extend((0..count).map(|neuron| threshold * (T::ONE + mismatch(neuron))));
         state.spiked.clear();
         state.spiked.resize(count, false);
-        state.bias_step.clear();
-        state.bias_weight.clear();
-        for b in bias {
-            let (step, weight) = self.bias_spike(b).map_or((u32::MAX, T::ZERO), |(step, weight)| (step as u32, weight));
-            state.bias_step.push(step);
-            state.bias_weight.push(weight);
-        }
         state.total.clear();
-        state.total.extend(total.iter().zip(&state.bias_weight).map(|(&x, &weight)| x + weight));
+        state.total.extend_from_slice(total);
+        state.bias.clear();
+        for (b, neuron) in bias.zip(0..) {
+            if let Some((step, weight)) = self.bias_spike(b) {
+                state.total[neuron as usize] += weight;
+                state.bias.push((step as u32, neuron, weight));
+            }
+        }
+        state.bias.sort_unstable_by_key(|&(step, neuron, _)| (step, neuron));
     }
 
     /// The neurons as kernels run them, where nothing is disturbed.
@@ -214,43 +217,61 @@ impl Quartz {
         T::from_f64(self.levels as f64 + if self.floor { 1.0 } else { 0.5 })
     }
 
-    /// One step: `input` has the weighted spikes that arrive in it. Calls `spike` with each neuron that spikes, in
-    /// order, its potential, and whether it does so before the readout (or, if that cannot be, at once with a value above 1). Returns
-    /// the number of neurons whose current changed, which is how the authors count inputs.
+    /// One step: `input` has the weighted spikes that arrive in it, and is used up. Calls `spike` with each neuron that
+    /// spikes, in order, its potential, and whether it does so before the readout (or, if that cannot be, at once with a
+    /// value above 1). Returns the number of neurons whose current changed, which is how the authors count inputs.
     pub(crate) fn step<T: Real>(
         self,
         state: &mut QuartzState<T>,
         step: usize,
-        input: &[T],
+        input: &mut [T],
         mut spike: impl FnMut(usize, T, bool),
     ) -> u64 {
         let (readout, rectifier) = (self.readout_step(), self.rectifier_step());
         if self.rectify && step > rectifier {
             return 0;
         }
+        let from = state.bias.partition_point(|&(at, ..)| (at as usize) < step);
+        for &(_, neuron, weight) in state.bias[from..].iter().take_while(|&&(at, ..)| at as usize == step) {
+            input[neuron as usize] += weight;
+        }
+        if step == readout {
+            for (input, &total) in input.iter_mut().zip(&state.total) {
+                *input += T::ONE - total;
+            }
+        }
+        let received = input.iter().map(|&x| u64::from(x != T::ZERO)).sum();
         let waits = self.two_phases && step < readout;
+        let ends = self.rectify && !self.silent_zeros && step == rectifier;
         let beyond: T = self.beyond();
-        let mut received = 0;
-        for (neuron, &arriving) in input.iter().enumerate() {
-            let mut arriving = arriving;
-            if state.bias_step[neuron] as usize == step {
-                arriving += state.bias_weight[neuron];
+        for (block, input) in input.chunks(BLOCK).enumerate() {
+            let neurons = block * BLOCK..block * BLOCK + input.len();
+            let currents = &mut state.current[neurons.clone()];
+            let potentials = &mut state.potential[neurons.clone()];
+            let thresholds = &state.threshold[neurons.clone()];
+            // Without a branch, so that registers of neurons are updated at once; few of them spike in a step.
+            let mut crosses = false;
+            for (((current, potential), &input), &threshold) in
+                currents.iter_mut().zip(&mut *potentials).zip(input).zip(thresholds)
+            {
+                *current += input;
+                *potential += *current;
+                crosses |= *potential >= threshold;
             }
-            if step == readout {
-                arriving += T::ONE - state.total[neuron];
+            if !(crosses && !waits || ends) {
+                continue;
             }
-            received += u64::from(arriving != T::ZERO);
-            state.current[neuron] += arriving;
-            state.potential[neuron] += state.current[neuron];
-            let potential = state.potential[neuron];
-            let crosses = potential >= state.threshold[neuron] && !(self.latch && state.spiked[neuron]) && !waits;
-            let rectified = self.rectify && !self.silent_zeros && step == rectifier && !state.spiked[neuron];
-            if crosses || rectified {
-                let early = step < readout || (self.two_phases && step == readout && potential >= beyond);
-                spike(neuron, potential, early);
-                state.potential[neuron] = T::ZERO;
-                state.current[neuron] = T::ZERO;
-                state.spiked[neuron] = true;
+            for (lane, neuron) in neurons.enumerate() {
+                let potential = potentials[lane];
+                let spiked = &mut state.spiked[neuron];
+                let crosses = potential >= thresholds[lane] && !(self.latch && *spiked) && !waits;
+                if crosses || (ends && !*spiked) {
+                    let early = step < readout || (self.two_phases && step == readout && potential >= beyond);
+                    spike(neuron, potential, early);
+                    potentials[lane] = T::ZERO;
+                    currents[lane] = T::ZERO;
+                    *spiked = true;
+                }
             }
         }
         received
