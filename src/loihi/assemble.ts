@@ -4,17 +4,9 @@ import type { ChipDescription } from './chip.js';
 import { CoreBuilder } from './core-builder.js';
 import type { Look, StrandEncoding } from './cost.js';
 import { LEAST_ATOMS } from './edges.js';
-import { entriesOf, fieldFor, type Segment, segmentFor } from './encoding.js';
+import { fieldFor, type Segment, segmentFor, writeEntries } from './encoding.js';
 import type { FanOut } from './fan-out.js';
-import {
-  type CoreLayout,
-  compartmentAt,
-  compartments,
-  type Layout,
-  type Part,
-  type Position,
-  type SynapseFormat,
-} from './layout.js';
+import { type CoreLayout, compartmentAt, compartments, type Layout, type Part, type Position } from './layout.js';
 import { eachSegment } from './lists.js';
 import type { ChipNetwork } from './network.js';
 import type { Partition } from './partition.js';
@@ -88,6 +80,8 @@ interface Pixel {
 
 class Writer {
   readonly #segment: Segment;
+  /** Formats of the part that is being written, by strand, sign and offset. */
+  readonly #formats = new Map<string, number>();
 
   constructor(
     readonly chip: ChipDescription,
@@ -101,6 +95,7 @@ class Writer {
   /** Writes all synapses onto a part, and the axons that lead to them. */
   async part(group: number, index: number, core: number, pause: Pause): Promise<void> {
     const { part } = this.placed[group][index];
+    this.#formats.clear();
     const look = { exact: true, plain: this.partition.cuts[group].pieces[index].plain };
     for (const [wiring, { target, shared }] of this.partition.wirings.entries()) {
       if (target !== group) continue;
@@ -265,21 +260,24 @@ class Writer {
         const { index, length } = this.#segment;
         for (let i = 0; i < length; i++) index[i] += start / factor;
         for (const sign of signs) {
-          const entries = entriesOf(this.#segment, sign, encoding, this.chip.synapses);
-          if (entries.length === 0) continue;
-          const format: SynapseFormat = {
-            compression: encoding.compression,
-            indexBits,
-            skipBits: encoding.skipBits,
-            weightBits: synapses.bits,
-            delayBits,
-            signs: sign === 0 ? 'mixed' : sign > 0 ? 'excitatory' : 'inhibitory',
-            exponent: synapses.exponent,
-            indexOffset: offset,
-            indexFactor: factor,
-          };
-          const at = builder.format(format);
-          for (const entry of entries) builder.entry(at, synapses.delay, entry.index, entry.mantissa);
+          const key = `${wiring} ${strand} ${sign} ${offset}`;
+          let format = this.#formats.get(key);
+          if (format === undefined) {
+            format = builder.format({
+              compression: encoding.compression,
+              indexBits,
+              skipBits: encoding.skipBits,
+              weightBits: synapses.bits,
+              delayBits,
+              signs: sign === 0 ? 'mixed' : sign > 0 ? 'excitatory' : 'inhibitory',
+              exponent: synapses.exponent,
+              indexOffset: offset,
+              indexFactor: factor,
+            });
+            this.#formats.set(key, format);
+          }
+          builder.write(format, synapses.delay);
+          writeEntries(this.#segment, sign, encoding, this.chip.synapses, builder);
         }
       });
     });

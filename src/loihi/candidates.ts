@@ -2,7 +2,7 @@
 
 import { type Extent, neurons } from '../codes/topology.js';
 import type { ChipDescription } from './chip.js';
-import type { Costs } from './cost.js';
+import type { Costs, Look } from './cost.js';
 import { fieldFor } from './encoding.js';
 import { spansOf } from './fan-out.js';
 import { compartments, type Part, type Span } from './layout.js';
@@ -28,6 +28,8 @@ export interface Candidate {
   readonly spans: readonly [rows: readonly Span[], columns: readonly Span[], channels: readonly Span[]];
   /** Rows slowest, channels fastest. */
   readonly pieces: readonly Piece[];
+  /** Whether its costs are measured, or estimates. */
+  readonly exact: boolean;
 }
 
 /** A group, and the synapses that end in it and begin there. */
@@ -38,16 +40,18 @@ export interface Node {
   readonly slots: number;
   /** Most compartments of it on a core. */
   readonly most: number;
+  /** Parts that its compartments send to at least, since the synapses of one target fill so many cores. */
+  readonly destinations: number;
   /** Indices of wirings. */
   readonly incoming: readonly number[];
   readonly outgoing: readonly number[];
 }
 
 /** Most candidates of a group that are kept. */
-const KEPT = 56;
+const KEPT = 36;
 
 /** Most candidates of a group whose synapses are looked at. */
-const LOOKED_AT = 128;
+const LOOKED_AT = 96;
 
 /** Sizes of tiles that give different numbers of them. */
 function sizesOf(size: number): number[] {
@@ -80,7 +84,8 @@ export async function candidatesOf(
     0,
   );
   const byWords = Math.ceil((stored * 12) / synapses.word / core.synapseWords);
-  const limit = 2 * Math.max(least, byWords) + 10;
+  const byAxons = Math.ceil((neurons(extent) * node.destinations) / core.outputEntries);
+  const limit = 2 * Math.max(least, byWords, byAxons) + 10;
   const tiles: { readonly tile: Candidate['tile']; readonly count: number; readonly waste: number }[] = [];
   const known = new Set<string>();
   for (const height of sizesOf(extent.height)) {
@@ -92,7 +97,8 @@ export async function candidatesOf(
         const tile = [height, width, depth] as const;
         const count =
           Math.ceil(extent.height / height) * Math.ceil(extent.width / width) * Math.ceil(extent.channels / depth);
-        if (count > limit || known.has(String(tile))) continue;
+        const entries = height * width * depth * node.destinations;
+        if (count > limit || entries > core.outputEntries || known.has(String(tile))) continue;
         known.add(String(tile));
         tiles.push({ tile, count, waste: height + width });
       }
@@ -149,7 +155,57 @@ export async function cut(
     if (!piece) return undefined;
     pieces.push(piece);
   }
-  return { tile, spans, pieces };
+  return { tile, spans, pieces, exact };
+}
+
+/** A limit that something is beyond. */
+export interface Excess {
+  readonly limit: string;
+  readonly count: number;
+  readonly most: number;
+}
+
+/** What of the synapses onto a single compartment of a group is beyond the limits of a core; nothing if they fit. */
+export function excessOf(node: Node, costs: Costs, chip: ChipDescription): Excess | undefined {
+  const box: Box = { rows: [0, 1], columns: [0, 1], channels: [0, 1] };
+  const { core } = chip;
+  if (node.destinations > core.outputEntries) {
+    return { limit: 'output entries', count: node.destinations, most: core.outputEntries };
+  }
+  const { words, formats, longest } = needOf(
+    node,
+    box,
+    node.incoming.map(() => false),
+    costs,
+    {
+      order: 'pixels',
+      look: { exact: true, plain: true },
+    },
+  );
+  const limits: Excess[] = [
+    { limit: 'synapse formats', count: formats.length, most: core.synapseFormats },
+    { limit: 'synapse words', count: words, most: core.synapseWords },
+    { limit: 'words of a list', count: longest, most: core.wordsPerList },
+  ];
+  return limits.find(({ count, most }) => count > most);
+}
+
+/** What the synapses into a part need. */
+function needOf(
+  { incoming }: Node,
+  box: Box,
+  shares: readonly boolean[],
+  costs: Costs,
+  { order, look }: { readonly order: Order; readonly look: Look },
+) {
+  const strides = stridesOf(box, order);
+  const parts = incoming.map((w) => costs.of(w, box, strides, look));
+  return {
+    strides,
+    words: parts.reduce((sum, cost, i) => sum + (shares[i] ? cost.paddedWords : cost.words), 0),
+    formats: [...new Set(parts.flatMap((cost) => cost.formats))],
+    longest: parts.reduce((most, cost) => Math.max(most, cost.longest), 0),
+  };
 }
 
 /** A part in the order that takes the fewest words; nothing if it fits on no core. */
@@ -158,21 +214,15 @@ function pieceOf(
   box: Box,
   shares: readonly boolean[],
   costs: Costs,
-  chip: ChipDescription,
+  { core }: ChipDescription,
   exact: boolean,
 ): Piece | undefined {
-  const { core } = chip;
   // One channel is like another, for an estimate.
-  const size = box.channels[1] - box.channels[0];
-  const seen: Box = exact ? box : { ...box, channels: [0, size] };
+  const seen: Box = exact ? box : { ...box, channels: [0, box.channels[1] - box.channels[0]] };
   let best: Piece | undefined;
   for (const plain of [false, true]) {
     for (const order of ['pixels', 'channels'] satisfies Order[]) {
-      const strides = stridesOf(box, order);
-      const parts = node.incoming.map((w) => costs.of(w, seen, strides, { exact, plain }));
-      const words = parts.reduce((sum, cost, i) => sum + (shares[i] ? cost.paddedWords : cost.words), 0);
-      const formats = [...new Set(parts.flatMap((cost) => cost.formats))];
-      const longest = parts.reduce((most, cost) => Math.max(most, cost.longest), 0);
+      const { words, formats, longest, strides } = needOf(node, seen, shares, costs, { order, look: { exact, plain } });
       if (words > core.synapseWords || formats.length > core.synapseFormats || longest > core.wordsPerList) continue;
       if (!best || words < best.words) best = { box, strides, compartments: compartments(box), words, formats, plain };
     }
@@ -186,4 +236,10 @@ export function slotsFor(incoming: readonly Wiring[], { synapses }: ChipDescript
   const delays = incoming.flatMap(({ strands }) => strands.map(({ synapses: { delay } }) => delay));
   const longest = Math.max(0, ...delays);
   return 2 ** (longest > 0 ? fieldFor(longest, synapses.delayBits) : Math.min(...synapses.delayBits));
+}
+
+/** Parts that the synapses of a wiring fill at least: whatever the cut, each target pixel needs all weights of its kernel. */
+export function leastParts({ strands }: Wiring, { core, synapses }: ChipDescription): number {
+  const bits = strands.reduce((sum, { synapses: { mantissas, bits: own } }) => sum + mantissas.length * own, 0);
+  return Math.ceil(bits / synapses.word / core.synapseWords);
 }

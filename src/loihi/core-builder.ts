@@ -1,7 +1,7 @@
 /** One core while it is filled: its formats, lists, axons and populations. */
 
 import type { ChipDescription } from './chip.js';
-import { wordsOf } from './encoding.js';
+import { type EntrySink, wordsOf } from './encoding.js';
 import type {
   CoreLayout,
   CoreUse,
@@ -35,7 +35,7 @@ class Numbers {
 }
 
 /** Fills a core. */
-export class CoreBuilder {
+export class CoreBuilder implements EntrySink {
   readonly parts: Part[] = [];
   readonly #chip: ChipDescription;
   readonly #formats: SynapseFormat[] = [];
@@ -60,6 +60,8 @@ export class CoreBuilder {
   #populations = 0;
   /** Bits of the list that is being written. */
   #bits = 0;
+  /** Format and delay of the entries that are being written, and the bits of an entry and of a synapse. */
+  #current = { format: 0, delay: 0, head: 0, each: 0 };
 
   constructor(
     chip: ChipDescription,
@@ -101,19 +103,29 @@ export class CoreBuilder {
     this.#bits = 0;
   }
 
-  /** Adds an entry to the list. */
-  entry(format: number, delay: number, index: readonly number[], mantissa: readonly number[]): void {
+  /** Says in which format entries are, and what delay their synapses have, from now on. */
+  write(format: number, delay: number): void {
     const { compression, indexBits, skipBits, weightBits, delayBits } = this.#formats[format];
     const sparse = compression === 'sparse';
-    const each = weightBits + delayBits + (sparse ? indexBits : skipBits);
-    this.#bits += this.#chip.synapses.prefix + (sparse ? 0 : indexBits) + index.length * each;
+    this.#current = {
+      ...{ format, delay },
+      head: this.#chip.synapses.prefix + (sparse ? 0 : indexBits),
+      each: weightBits + delayBits + (sparse ? indexBits : skipBits),
+    };
+  }
+
+  begin(): void {
+    const { format, delay, head } = this.#current;
+    this.#bits += head;
     this.#synapseStart.push(this.#index.length);
     this.#format.push(format);
     this.#delay.push(delay);
-    for (let i = 0; i < index.length; i++) {
-      this.#index.push(index[i]);
-      this.#mantissa.push(mantissa[i]);
-    }
+  }
+
+  push(index: number, mantissa: number): void {
+    this.#bits += this.#current.each;
+    this.#index.push(index);
+    this.#mantissa.push(mantissa);
   }
 
   /** Ends the list; whether it has synapses. */

@@ -37,15 +37,12 @@ export function segmentFor(synapses: number): Segment {
   return { index: new Int32Array(synapses), mantissa: new Int16Array(synapses), length: 0 };
 }
 
-/** Whether a synapse belongs to the entries of one sign; of mixed ones (0), all do. */
-function belongs(mantissa: number, sign: -1 | 0 | 1): boolean {
-  return sign === 0 ? mantissa !== 0 : sign > 0 ? mantissa > 0 : mantissa < 0;
-}
-
 /** Counts what segments take in each of some encodings. */
 export class BitCounter {
   readonly #encodings: readonly Encoding[];
   readonly #costs: SynapseCosts;
+  /** The shortest gap that begins an entry, in each encoding. */
+  readonly #limits: readonly number[];
   /** Gaps before the synapses of one sign. */
   readonly #gaps: Int32Array;
 
@@ -55,6 +52,7 @@ export class BitCounter {
   constructor(encodings: readonly Encoding[], costs: SynapseCosts, synapses: number) {
     this.#encodings = encodings;
     this.#costs = costs;
+    this.#limits = encodings.map(gapLimit);
     this.#gaps = new Int32Array(synapses);
   }
 
@@ -90,7 +88,7 @@ export class BitCounter {
         const [entries, slots] = filledEntries(gaps, count, perEntry);
         bits[e] += slots * body + entries * (prefix + indexBits);
       } else {
-        const entries = entriesBetween(gaps, count, gapLimit(this.#encodings[e]), perEntry);
+        const entries = entriesBetween(gaps, count, this.#limits[e], perEntry);
         bits[e] += count * (body + skipBits) + entries * (prefix + indexBits);
       }
     }
@@ -134,40 +132,41 @@ function gapLimit({ compression, skipBits, fills }: Encoding): number {
   return compression === 'runlength' ? 2 ** skipBits : 1;
 }
 
-/** One entry as it is stored: from the first synapse, with what fills its gaps. */
-export interface Entry {
-  readonly index: readonly number[];
-  readonly mantissa: readonly number[];
+/** Takes entries as they are stored. */
+export interface EntrySink {
+  /** An entry begins. */
+  begin(): void;
+  /** Another synapse of it; of a gap that is filled, with a mantissa of 0. */
+  push(index: number, mantissa: number): void;
 }
 
-/** The entries of the synapses of one sign. */
-export function entriesOf(
+/** Writes the entries of the synapses of one sign (of both, if 0). */
+export function writeEntries(
   { index, mantissa, length }: Segment,
   sign: -1 | 0 | 1,
   encoding: Encoding,
   { perEntry }: SynapseCosts,
-): Entry[] {
-  const entries: { index: number[]; mantissa: number[] }[] = [];
+  sink: EntrySink,
+): void {
   const limit = gapLimit(encoding);
   const { fills } = encoding;
+  let held = 0;
+  let next = 0;
   for (let i = 0; i < length; i++) {
-    if (!belongs(mantissa[i], sign)) continue;
-    let entry = entries[entries.length - 1];
-    const gap = entry ? index[i] - entry.index[entry.index.length - 1] - 1 : 0;
-    const full = !entry || entry.index.length + (fills ? gap : 0) >= perEntry;
-    if (full || gap >= limit) {
-      entry = { index: [], mantissa: [] };
-      entries.push(entry);
+    const weight = mantissa[i];
+    if (sign > 0 ? weight <= 0 : sign < 0 ? weight >= 0 : weight === 0) continue;
+    const gap = index[i] - next;
+    if (held === 0 || gap >= limit || held + (fills ? gap : 0) >= perEntry) {
+      sink.begin();
+      held = 0;
     } else if (fills) {
-      for (let k = gap; k > 0; k--) {
-        entry.index.push(index[i] - k);
-        entry.mantissa.push(0);
-      }
+      for (let at = next; at < index[i]; at++) sink.push(at, 0);
+      held += gap;
     }
-    entry.index.push(index[i]);
-    entry.mantissa.push(mantissa[i]);
+    sink.push(index[i], weight);
+    held++;
+    next = index[i] + 1;
   }
-  return entries;
 }
 
 /** Words of a list of so many bits. */

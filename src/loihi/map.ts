@@ -5,7 +5,7 @@ import { type Extent, neurons } from '../codes/topology.js';
 import { FirstspikeError, LayoutError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { type LowerBound, lowerBound } from './bound.js';
-import { type ChipName, chipNamed, chipsOnBoard } from './chip.js';
+import { type ChipName, type CoreLimits, chipNamed, chipsOnBoard } from './chip.js';
 import { compile } from './compile.js';
 import { integrateAndFireNetwork } from './integrate-and-fire.js';
 import type { CoreUse, Layout } from './layout.js';
@@ -27,6 +27,8 @@ export interface MapOptions {
   readonly thresholds?: Readonly<Record<string, readonly number[]>>;
   /** Spikes of an image, by the name of a group; the compartments of others spike once each. They decide where cores lie. */
   readonly spikes?: Readonly<Record<string, number>>;
+  /** Other limits of a core than those of the chip's description. */
+  readonly limits?: Partial<CoreLimits>;
   /** Whether the finished layout is recounted by the verifier; it is if absent. */
   readonly verified?: boolean;
   /** Cancels. */
@@ -61,7 +63,8 @@ const SMALL = 1 << 16;
 export async function mapToLoihi(source: Graph | ChipNetwork, options: MapOptions = {}): Promise<ChipMap> {
   const { board, signal, onProgress = () => {} } = options;
   signal?.throwIfAborted();
-  const chip = chipNamed(options.chip ?? 'loihi1');
+  const described = chipNamed(options.chip ?? 'loihi1');
+  const chip = { ...described, core: { ...described.core, ...options.limits } };
   const room = board === undefined ? Number.POSITIVE_INFINITY : chipsOnBoard(chip, board);
   const pause = pauses(signal);
   const networks = 'groups' in source ? [source] : await variantsOf(source, options, pause);

@@ -2,7 +2,16 @@
 
 import { neurons } from '../codes/topology.js';
 import { LayoutError, type Problem } from '../errors.js';
-import { type Candidate, candidatesOf, cut, type Node, slotsFor } from './candidates.js';
+import {
+  type Candidate,
+  candidatesOf,
+  cut,
+  type Excess,
+  excessOf,
+  leastParts,
+  type Node,
+  slotsFor,
+} from './candidates.js';
 import type { ChipDescription } from './chip.js';
 import { Costs } from './cost.js';
 import type { ChipNetwork } from './network.js';
@@ -24,7 +33,7 @@ export interface Partition {
 const WHOLES = [1, 0.4, 0.05];
 
 /** Ways to cut that are packed, of each search. */
-const PACKED = 6;
+const PACKED = 4;
 
 /**
  * Cuts the groups of a network and packs the parts on cores.
@@ -46,13 +55,18 @@ export async function partition(
     const onto = incoming.map((w) => wirings[w]);
     const slots = slotsFor(onto, chip);
     const most = Math.min(chip.core.compartments, Math.floor(chip.core.accumulators / slots));
-    return { index, extent, slots, most, incoming, outgoing };
+    // Zeros may leave out destinations: nothing is claimed of sparse weights.
+    const full = outgoing.filter((w) =>
+      wirings[w].strands.every(({ synapses }) => synapses.mantissas.every((m) => m !== 0)),
+    );
+    const destinations = full.reduce((sum, w) => sum + leastParts(wirings[w], chip), 0);
+    return { index, extent, slots, most, destinations, incoming, outgoing };
   });
   const candidates: Candidate[][] = [];
   const problems: Problem[] = [];
   for (const node of nodes) {
     candidates.push(await candidatesOf(node, wirings, costs, chip, pause));
-    if (candidates[node.index].length === 0) problems.push(unfit(network, node, 'no part of it fits on a core'));
+    if (candidates[node.index].length === 0) problems.push(unfit(network, node, excessOf(node, costs, chip)));
   }
   refuse(problems);
   let best: Partition | undefined;
@@ -60,11 +74,16 @@ export async function partition(
   for (let round = 0; round < ROUNDS && !best; round++) {
     const plan = new Plan(chip, nodes, wirings, costs, candidates, crossing);
     const seen = new Set<string>();
+    let stuck: number | undefined;
     let found = false;
     for (const whole of WHOLES) {
-      const choices = (await search(plan, whole, pause)).slice(0, PACKED);
-      found ||= choices.length > 0;
-      for (const choice of choices) {
+      const choices = await search(plan, whole, pause);
+      if (!Array.isArray(choices)) {
+        stuck = choices.group;
+        continue;
+      }
+      found = true;
+      for (const choice of choices.slice(0, PACKED)) {
         if (seen.has(String(choice))) continue;
         seen.add(String(choice));
         if (!(await settle(plan, choice, pause))) continue;
@@ -74,23 +93,26 @@ export async function partition(
         }
       }
     }
-    if (!found) refuse([unfit(network, nodes[0], 'no way to cut its groups keeps their axons within the limits')]);
+    if (!found) refuse([unfit(network, nodes[stuck ?? 0])]);
   }
-  if (!best)
-    throw new LayoutError('CHIP_UNSUPPORTED', unfit(network, nodes[0], 'its synapses fit in no way that was found'));
+  if (!best) throw new LayoutError('CHIP_UNSUPPORTED', unfit(network, nodes[0]));
   return best;
 }
 
 /** Times that the search begins anew. */
 const ROUNDS = 12;
 
-function unfit({ groups }: ChipNetwork, { index }: Node, what: string): Problem {
-  const { layer, extent } = groups[index];
-  return {
-    layer,
-    message: `${what} (${neurons(extent)} compartments).`,
-    remedy: 'Make the layer smaller, or its kernels; or choose a chip with larger cores.',
-  };
+/** A group that cannot be laid out: for what one compartment needs, or else for the axons between it and its neighbours. */
+function unfit({ groups }: ChipNetwork, { index }: Node, excess?: Excess): Problem {
+  const { name, layer, extent } = groups[index];
+  const message = excess
+    ? `one compartment of ${name} takes ${excess.count} ${excess.limit}; a core has ${excess.most}.`
+    : `no way was found to cut ${name} (${neurons(extent)} compartments) that keeps axons and synapses within the limits.`;
+  const remedy =
+    excess?.limit === 'synapse formats'
+      ? 'Use fewer exponents, or allow more (limits.synapseFormats: the table of a core has 15).'
+      : 'Make the layer or its kernels smaller, or choose a chip with larger cores.';
+  return { layer, message, remedy };
 }
 
 function refuse(problems: readonly Problem[]): void {
@@ -107,21 +129,14 @@ async function settle(plan: Plan, choice: Choice, pause: Pause): Promise<boolean
   for (const node of nodes) {
     const list = plan.candidates[node.index] as Candidate[];
     const candidate = list[choice[node.index]];
-    if (exact.has(candidate)) continue;
+    if (candidate.exact) continue;
     const measured = await cut(node, candidate.tile, plan.costs, chip, true, pause);
-    const settled = measured ?? {
-      ...candidate,
-      pieces: candidate.pieces.map((piece) => ({ ...piece, words: Number.POSITIVE_INFINITY })),
-    };
-    exact.add(settled);
-    list[choice[node.index]] = settled;
+    const tooLarge = candidate.pieces.map((piece) => ({ ...piece, words: Number.POSITIVE_INFINITY }));
+    list[choice[node.index]] = measured ?? { ...candidate, exact: true, pieces: tooLarge };
     sound &&= measured !== undefined;
   }
   return sound;
 }
-
-/** Candidates that have been measured. */
-const exact = new WeakSet<Candidate>();
 
 function itemsOf({ groups }: ChipNetwork, plan: Plan, choice: Choice): Item[] {
   return groups.flatMap(({ profile }, group) =>

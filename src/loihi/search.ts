@@ -24,8 +24,13 @@ export interface Need {
 /** A way to cut all groups: the index of a candidate of each. */
 export type Choice = Int32Array;
 
+/** The group where the search found no way on. */
+export interface Stuck {
+  readonly group: number;
+}
+
 /** Ways that are kept. */
-const WIDTH = 32;
+const WIDTH = 16;
 
 interface State {
   readonly choice: Choice;
@@ -106,12 +111,12 @@ export function shareOf({ compartments, words, inputs, outputs }: Need, core: Co
 }
 
 /**
- * The best ways to cut all groups, if a part counts as `whole` and the rest of a core as its share.
+ * The best ways to cut all groups (or the group for which there was none), if a part counts as `whole` and the rest of a core as its share.
  *
  * @param whole from 0 (parts share cores freely) to 1 (each has its own).
  * @param pause is called between groups.
  */
-export async function search(plan: Plan, whole: number, pause: Pause): Promise<Choice[]> {
+export async function search(plan: Plan, whole: number, pause: Pause): Promise<Choice[] | Stuck> {
   const { nodes, wirings } = plan;
   const count = nodes.length;
   let states: State[] = [{ choice: new Int32Array(count).fill(-1), costs: new Float64Array(count), cost: 0 }];
@@ -135,7 +140,7 @@ export async function search(plan: Plan, whole: number, pause: Pause): Promise<C
       }
     }
     states = [...best.values()].sort((a, b) => a.cost - b.cost).slice(0, WIDTH);
-    if (states.length === 0) return [];
+    if (states.length === 0) return { group };
   }
   return states.map(({ choice }) => choice);
 }
