@@ -150,6 +150,7 @@ export type {
   SynapseMemory,
 } from './loihi/layout.js';
 export { type ChipMap, type MapOptions, mapToLoihi } from './loihi/map.js';
+export { type ChipReport, type MeasureOptions, measureOnLoihi } from './loihi/measure.js';
 export type * from './loihi/network.js';
 export type { TrafficCost } from './loihi/place.js';
 export {

@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../data/support.js';
-import { fail, firstspike, smallModel, succeed } from './support.js';
+import { COUNT, fail, firstspike, smallImages, smallModel, succeed } from './support.js';
 
 const folder = temporaryFolder();
 folder.write('small.onnx', smallModel());
 const model = folder.path('small.onnx');
+const images = smallImages(folder);
 
 describe.concurrent('map', () => {
   test('tells cores, bound, layers and limits', async () => {
@@ -26,6 +27,30 @@ describe.concurrent('map', () => {
     expect(stdout).toContain('1 core of 1 chip');
     expect(stdout).toMatch(/layer +compartments +cores +grid/);
     expect(readFileSync(picture, 'utf8')).toMatch(/^<svg .*<\/svg>\n$/s);
+  });
+
+  test('runs images in the integers of the chip, and estimates what they take', async () => {
+    for (const code of ['if', 'quartz', 'ttfs', 'fs', 'amos']) {
+      const report = await succeed('map', model, '--code', code, '--data', images);
+      expect(report).toMatchObject({ cores: expect.any(Number), images: COUNT, overflows: 0 });
+      for (const costs of ['davies2018', 'sana-fe']) {
+        const { total, dynamic, static: standing, reset, product } = report.energy[costs];
+        expect(dynamic.synapses + dynamic.compartments + dynamic.network).toBeCloseTo(dynamic.total, 3);
+        expect(dynamic.total + standing + reset).toBeCloseTo(total, 3);
+        const { image, step, throughput } = report.latency[costs];
+        expect(step * report.steps).toBeCloseTo(image, 3);
+        expect(throughput * image).toBeCloseTo(1e9, 0);
+        expect(product / ((total * image) / 1e9)).toBeCloseTo(1, 6);
+      }
+    }
+    const { stdout } = await firstspike('map', model, '--code', 'quartz', '--data', images);
+    expect(stdout).toMatch(/40 images of \d+ steps each/);
+    expect(stdout).toContain('SANA-FE 2.2.9, fitted to silicon');
+  });
+
+  test('refuses settings that only images give a meaning', async () => {
+    const { message } = await fail(2, 'map', model, '--steps', '16');
+    expect(message).toContain('need images');
   });
 
   test('refuses boards that the chip has not', async () => {

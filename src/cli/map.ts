@@ -2,20 +2,41 @@
 
 import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
+import { FirstspikeError } from '../errors.js';
 import { type ChipName, chips } from '../loihi/chip.js';
+import { CHIP_CODES, discretise } from '../loihi/discretise.js';
+import { energyModels, STANDBY } from '../loihi/energy.js';
+import type { Estimate } from '../loihi/estimate.js';
 import { compartments } from '../loihi/layout.js';
 import { type ChipMap, mapToLoihi } from '../loihi/map.js';
+import { type ChipReport, measureOnLoihi } from '../loihi/measure.js';
+import type { ChipProgram } from '../loihi/program.js';
+import { discretiseIf } from '../loihi/rate.js';
 import { type CoreMapData, coreMapSvg } from '../report/core-map.js';
-import { formatCount } from '../report/format.js';
+import { formatCount, formatPercent, formatQuantity } from '../report/format.js';
 import { createProgress } from '../report/progress.js';
 import { formatTable } from '../report/table.js';
 import type { Context } from './context.js';
-import { addModelOptions, loadFile, type ModelOptions } from './options.js';
+import {
+  addCodingOptions,
+  addSelectionOptions,
+  type CodingOptions,
+  chosenImages,
+  codedNetwork,
+  DATA_HELP,
+  inputShape,
+  type Loaded,
+  loadFile,
+  openData,
+  type SelectionOptions,
+} from './options.js';
 
-interface MapCommandOptions extends ModelOptions {
-  readonly code: 'if';
+interface MapCommandOptions extends CodingOptions, SelectionOptions {
+  readonly code: string;
   readonly chip: ChipName;
   readonly board?: string;
+  readonly data?: string;
+  readonly reset: 'subtract' | 'zero';
   readonly svg?: string;
   readonly json?: boolean;
 }
@@ -31,33 +52,160 @@ const NAMES: Readonly<Record<string, string>> = {
   thresholds: 'thresholds',
 };
 
-export function mapCommand({ print, signal }: Context): Command {
+export function mapCommand(context: Context): Command {
+  const { print } = context;
   const boards = Object.entries(chips).map(([chip, { boards }]) => `${chip}: ${Object.keys(boards).join(', ')}`);
   const command = new Command('map')
-    .description('Lay a network out on the cores of a neuromorphic chip')
+    .description('Lay a network out on the cores of a neuromorphic chip, and estimate what images take there')
     .argument('<MODEL>', 'ONNX model, or a network that was saved');
-  return addModelOptions(command)
-    .addOption(new Option('--code <CODE>', 'code').choices(['if']).default('if'))
+  addCodingOptions(command, new Option('--code <CODE>', 'code').choices(CHIP_CODES).default('if'));
+  return addSelectionOptions(command)
+    .option('--data <DATA>', 'images to run in the integers of the chip, for energy and latency')
+    .addOption(
+      new Option('--reset <HOW>', 'if: a spike sets the sum to zero, or subtracts the threshold')
+        .choices(['zero', 'subtract'])
+        .default('zero'),
+    )
     .addOption(new Option('--chip <CHIP>', 'chip').choices(Object.keys(chips)).default('loihi1'))
     .option('--board <BOARD>', `board whose chips must do (${boards.join('; ')})`)
     .option('--svg <FILE>', 'draw the cores')
     .option('--json', 'print JSON')
+    .addHelpText('after', DATA_HELP)
     .action(async (path: string, options: MapCommandOptions) => {
-      const { graph } = await loadFile(path, options);
-      const progress = createProgress('laying out', 100);
-      const onProgress = (share: number) => progress.update(Math.round(share * 100));
-      try {
-        const { code, chip, board } = options;
-        const map = await mapToLoihi(graph, { code, chip, board, signal, onProgress });
-        progress.stop();
-        if (options.svg) await writeFile(options.svg, coreMapSvg(coreMapOf(map, graph.name)));
-        const { layout: _, ...rest } = map;
-        const { cores: lowerBound, ...bounds } = map.lowerBound;
-        print(options.json ? JSON.stringify({ ...rest, lowerBound, bounds }, null, 2) : formatMap(map));
-      } finally {
-        progress.stop();
-      }
+      const loaded = await loadFile(path, options);
+      const { map, report } = await laidOut(loaded, options, context);
+      if (options.svg) await writeFile(options.svg, coreMapSvg(coreMapOf(map, loaded.graph.name)));
+      const { layout: _, ...rest } = map;
+      const { cores: lowerBound, ...bounds } = map.lowerBound;
+      print(
+        options.json
+          ? JSON.stringify({ ...rest, lowerBound, bounds, ...(report && measured(report)) }, null, 2)
+          : [formatMap(map, report !== undefined), ...(report ? ['', formatReport(report)] : [])].join('\n'),
+      );
     });
+}
+
+/** The network on the chip: from the model alone, or with what images show of it. */
+async function laidOut(
+  loaded: Loaded,
+  options: MapCommandOptions,
+  context: Context,
+): Promise<{ map: ChipMap; report?: ChipReport }> {
+  const { chip, board, code, skip, limit, threads } = options;
+  const { signal } = context;
+  const images = options.data ?? options.calibrate;
+  if (!images && code === 'if' && !loaded.network) {
+    refuseCoding(options);
+    const progress = createProgress('laying out', 100);
+    const onProgress = (share: number) => progress.update(Math.round(share * 100));
+    try {
+      return { map: await mapToLoihi(loaded.graph, { chip, board, signal, onProgress }) };
+    } finally {
+      progress.stop();
+    }
+  }
+  const dataset = images ? await openData(images, inputShape(loaded.graph), options) : undefined;
+  const fallback = dataset && { what: images ?? '', dataset, skip, limit };
+  const { network } = await codedNetwork(loaded, options, fallback, context);
+  const inputRange = dataset && (await rangeOfImages(dataset.batches({ size: 64, limit: RANGE_IMAGES, signal })));
+  const given = network.code.name === 'ttfs' ? {} : { inputRange };
+  const program: ChipProgram =
+    network.code.name === 'if'
+      ? await discretiseIf(network, { ...given, reset: options.reset })
+      : await discretise(network, given);
+  if (!options.data || !dataset) return { map: await mapToLoihi(program.network, { chip, board, signal }) };
+  const progress = createProgress('running', chosenImages(dataset, options));
+  try {
+    const onProgress = (done: number) => progress.update(done);
+    const batches = dataset.batches({ size: 128, skip, limit, signal });
+    const report = await measureOnLoihi(program, batches, { chip, board, signal, evaluation: { threads, onProgress } });
+    return { map: report.map, report };
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Images that show how large elements are. */
+const RANGE_IMAGES = 1000;
+
+/** Smallest and largest element of images. */
+async function rangeOfImages(batches: AsyncIterable<{ readonly data: Float32Array }>): Promise<[number, number]> {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for await (const { data } of batches) {
+    for (const value of data) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  }
+  return [low, high];
+}
+
+/** Refuses options of the code where the model alone decides. */
+function refuseCoding({ steps, percentile, set, reset }: MapCommandOptions): void {
+  if (steps === undefined && percentile === undefined && set === undefined && reset === 'zero') return;
+  throw new FirstspikeError('OPTION_INVALID', {
+    message: 'steps, percentiles, resets and settings of the code need images.',
+    remedy: 'Name images with --calibrate, or with --data; or leave the options out.',
+  });
+}
+
+/** What is printed as JSON of a report; energies in pJ, times in ns. */
+function measured({ evaluation, estimates }: ChipReport) {
+  const { images, steps, accuracy, firstSpike } = evaluation;
+  const of = <T>(what: (estimate: Estimate) => T) =>
+    Object.fromEntries(Object.entries(estimates).map(([name, one]) => [name, what(one)]));
+  return {
+    images,
+    steps,
+    accuracy,
+    firstSpike,
+    overflows: overflowsOf(evaluation),
+    energy: of(({ dynamic, static: standing, reset, product }) => {
+      return { total: dynamic.total + standing + reset, dynamic, static: standing, reset, product };
+    }),
+    latency: of(({ latency, throughput }) => ({ image: latency, step: latency / steps, throughput })),
+    counts: estimates.davies2018.counts,
+  };
+}
+
+/** Sums that registers could not hold. */
+function overflowsOf({ counts }: ChipReport['evaluation']): number {
+  return counts.reduce((sum, { overflows }) => sum + overflows.reduce((a, b) => a + b, 0), 0);
+}
+
+/** What images take, as a table for people. */
+export function formatReport({ map, evaluation, estimates }: ChipReport): string {
+  const { images, steps, accuracy } = evaluation;
+  const joules = (picojoules: number) => formatQuantity(picojoules * 1e-12, 'J');
+  const rows = Object.values(estimates).map(({ model, dynamic, static: standing, reset, latency, product }) => [
+    energyModels[model].title,
+    joules(dynamic.compartments),
+    joules(dynamic.synapses),
+    joules(dynamic.network),
+    joules(standing),
+    joules(reset),
+    joules(dynamic.total + standing + reset),
+    formatQuantity(latency * 1e-9, 's'),
+    formatQuantity(product * 1e-12, 'Js'),
+  ]);
+  const overflows = overflowsOf(evaluation);
+  const { spikes, synapticEvents, messages } = estimates.davies2018.counts;
+  const right = accuracy === undefined ? '' : `, ${formatPercent(accuracy)} right`;
+  return [
+    `${formatCount(images)} images of ${formatCount(steps)} steps each${right}: ${formatCount(spikes)} spikes, ` +
+      `${formatCount(messages)} messages and ${formatCount(synapticEvents)} synaptic events of an image.`,
+    '',
+    formatTable(
+      ['costs', 'compartments', 'synapses', 'network', 'standing by', 'reset', 'energy', 'latency', 'product'],
+      rows,
+    ),
+    '',
+    `Of an image, and the product of its energy and latency. Standing by is ${(STANDBY.powerPerCore * 1e3).toFixed(2)} mW ` +
+      `of each of ${map.cores} cores. The chip's processors and transfers of images are not in it.`,
+    ...(overflows === 0
+      ? []
+      : [`${formatCount(overflows)} sums overflowed their registers: potentials were wrong there.`]),
+  ].join('\n');
 }
 
 /** What a picture of the cores shows. */
@@ -84,8 +232,8 @@ export function coreMapOf({ layout, layers, cores, chips: count, chip }: ChipMap
   };
 }
 
-/** A map as tables for people. */
-export function formatMap(map: ChipMap): string {
+/** A map as tables for people; `counted` if spikes are those of images. */
+export function formatMap(map: ChipMap, counted = false): string {
   const { chip, cores, chips: count, lowerBound, layers, limits, traffic } = map;
   const rows = layers.map(
     ({ name, compartments, cores: own, grid, inputAxons, outputEntries, synapseWords, binds }) => [
@@ -112,7 +260,7 @@ export function formatMap(map: ChipMap): string {
     '',
     formatTable(['limit of a core', 'allowed', 'most used'], limitRows),
     '',
-    `${formatCount(messages)} messages if every compartment spikes once: ${formatCount(hops)} steps from tile to tile, ` +
+    `${formatCount(messages)} messages ${counted ? 'of an image' : 'if every compartment spikes once'}: ${formatCount(hops)} steps from tile to tile, ` +
       `${formatCount(betweenChips)} messages between chips.`,
     'A grid is the parts that a layer is cut into, along rows, columns and channels; layers may share cores.',
     ...chips[chip].assumed.map((note) => `Not public: ${note}.`),

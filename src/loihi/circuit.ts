@@ -223,20 +223,26 @@ function addKernel(
 }
 
 /**
- * Integers as sums of `mantissa * 2^exponent` of few synapses: of exponent 7 while they are too large for a mantissa of
- * exponent 0.
+ * Integers as sums of `mantissa * 2^exponent` of few synapses: of a large exponent while they are too large for a mantissa
+ * of exponent 0. Where the largest mantissa is even all are, if the integers are.
  */
-export function splitIntegers(values: Int32Array): { readonly mantissas: Int16Array; readonly exponent: number }[] {
+export function splitIntegers(
+  values: Int32Array,
+  { most, exponent }: { readonly most: number; readonly exponent: number } = { most: 255, exponent: 7 },
+): { readonly mantissas: Int16Array; readonly exponent: number }[] {
   const rest = Int32Array.from(values);
+  const step = most % 2 === 0 ? 2 : 1;
   const parts: { mantissas: Int16Array; exponent: number }[] = [];
-  while (rest.some((value) => Math.abs(value) > 255)) {
-    const mantissas = Int16Array.from(rest, (value) =>
-      Math.abs(value) > 255 ? Math.max(-255, Math.min(255, Math.trunc(value / 128))) : 0,
-    );
-    mantissas.forEach((mantissa, i) => {
-      rest[i] -= mantissa * 128;
+  while (rest.some((value) => Math.abs(value) > most)) {
+    const mantissas = Int16Array.from(rest, (value) => {
+      if (Math.abs(value) <= most) return 0;
+      const steps = Math.trunc(value / (step * 2 ** exponent));
+      return Math.max(-most, Math.min(most, step * steps));
     });
-    parts.push({ mantissas, exponent: 7 });
+    mantissas.forEach((mantissa, i) => {
+      rest[i] -= mantissa * 2 ** exponent;
+    });
+    parts.push({ mantissas, exponent });
   }
   if (rest.some((value) => value !== 0) || parts.length === 0) {
     parts.push({ mantissas: Int16Array.from(rest), exponent: 0 });

@@ -7,7 +7,7 @@
  * are no published costs: messages that cross them are counted.
  */
 
-import type { EnergyModel, SynapseKind } from './energy.js';
+import type { EnergyModel, EnergyModelName, SynapseKind } from './energy.js';
 import { STANDBY } from './energy.js';
 import type { Position } from './layout.js';
 
@@ -57,7 +57,7 @@ export interface DynamicEnergy {
 
 /** Energy and time of an image. */
 export interface Estimate {
-  readonly model: string;
+  readonly model: EnergyModelName;
   /** Of operations, in pJ. */
   readonly dynamic: DynamicEnergy;
   /** Of standing by for the time of the image, in pJ. */

@@ -13,7 +13,7 @@ import { checkCount } from '../simulate/check.js';
 import { biasOf, Circuit, fansOf, type RealFan, relativeError, splitIntegers, straight, sumsOnto } from './circuit.js';
 import { Clock } from './clock.js';
 import { maximaAsDifferences } from './maximum.js';
-import type { CompartmentProfile } from './network.js';
+import type { CompartmentProfile, Connectivity } from './network.js';
 import { type ChipProgram, checkInputRange, type LayerLoss } from './program.js';
 import { weightsOf } from './weights.js';
 
@@ -45,6 +45,12 @@ const ACCUMULATOR = 32000;
 
 /** Largest mantissa of a threshold. */
 const THRESHOLD = 131071;
+
+/**
+ * Lists of these circuits hold both signs, so that all of a core's need no more formats than exponents. Their mantissas are
+ * even; the largest exponent is as large as what a step may bring needs.
+ */
+const MIXED = { signs: 'mixed', most: 254, exponent: 6 } as const;
 
 /** Compartments that sum up what arrives. */
 const SUMMING: CompartmentProfile = {
@@ -236,13 +242,11 @@ class Layer {
       groups.forEach((source, j) => {
         const taken = Math.round(inhibitions[j] * one);
         if (taken === 0) return;
-        for (const { mantissas, exponent } of splitIntegers(new Int32Array(this.#size).fill(-taken))) {
-          circuit.join(source, group, { kind: 'pairwise' }, mantissas, { exponent });
-        }
+        const values = new Int32Array(this.#size).fill(-taken);
+        send(circuit, source, group, { kind: 'pairwise' }, values);
       });
       const helper = clock.at(start + i - 1, name, `${step}/lift`);
-      const lifting = new Int16Array(this.#size).fill(lift / 128);
-      circuit.join(helper, group, { kind: 'dense' }, lifting, { exponent: 7 });
+      send(circuit, helper, group, { kind: 'dense' }, new Int32Array(this.#size).fill(lift));
       groups.push(group);
     }
     return { groups, worth: gate.output, shift: 0, start };
@@ -262,17 +266,23 @@ class Layer {
     for (const { fan, worth } of this.#receiving) {
       const scaled = fan.weights.map((weight) => weight * worth * one);
       const heaviest = scaled.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
-      const exponent = Math.max(0, Math.ceil(Math.log2(heaviest / 255)));
-      const mantissas = Int16Array.from(scaled, (weight) => Math.round(weight / 2 ** exponent));
-      circuit.join(fan.source, group, fan.connectivity, mantissas, { exponent });
+      const exponent = Math.max(0, Math.ceil(Math.log2(heaviest / MIXED.most)));
+      const mantissas = Int16Array.from(scaled, (weight) => 2 * Math.round(weight / 2 ** (exponent + 1)));
+      circuit.join(fan.source, group, fan.connectivity, mantissas, { exponent, signs: MIXED.signs });
       errors.push([scaled, Float64Array.from(mantissas, (mantissa) => mantissa * 2 ** exponent)]);
     }
     this.#loss = Math.max(this.#loss, relativeError(errors));
     const biases = Int32Array.from(this.#bias, (value) => Math.round(value * one));
     if (biases.every((value) => value === 0)) return;
     const helper = clock.at(step - 1, this.#population.name, `${circuit.groups[group].name}/bias`);
-    for (const { mantissas, exponent } of splitIntegers(biases)) {
-      circuit.join(helper, group, { kind: 'dense' }, mantissas, { exponent });
-    }
+    send(circuit, helper, group, { kind: 'dense' }, biases);
+  }
+}
+
+/** Synapses that add numbers, but for a last odd one. */
+function send(circuit: Circuit, source: number, target: number, connectivity: Connectivity, values: Int32Array): void {
+  const even = values.map((value) => 2 * Math.trunc(value / 2));
+  for (const { mantissas, exponent } of splitIntegers(even, MIXED)) {
+    circuit.join(source, target, connectivity, mantissas, { exponent, signs: MIXED.signs });
   }
 }
