@@ -149,6 +149,7 @@ export type {
   SynapseFormat,
   SynapseMemory,
 } from './loihi/layout.js';
+export { discretiseLif, type LifChipOptions } from './loihi/lif.js';
 export { type ChipMap, type MapOptions, mapToLoihi } from './loihi/map.js';
 export { type ChipReport, type MeasureOptions, measureOnLoihi } from './loihi/measure.js';
 export type * from './loihi/network.js';

@@ -30,7 +30,7 @@ describe.concurrent('map', () => {
   });
 
   test('runs images in the integers of the chip, and estimates what they take', async () => {
-    for (const code of ['if', 'quartz', 'ttfs', 'fs', 'amos']) {
+    for (const code of ['if', 'lif', 'quartz', 'ttfs', 'fs', 'amos']) {
       const report = await succeed('map', model, '--code', code, '--data', images);
       expect(report).toMatchObject({ cores: expect.any(Number), images: COUNT, overflows: 0 });
       for (const costs of ['davies2018', 'sana-fe']) {

@@ -10,6 +10,7 @@ import { elements } from '../../src/graph/graph.js';
 import { readOnnx } from '../../src/import/index.js';
 import { discretise } from '../../src/loihi/discretise.js';
 import { evaluateChip } from '../../src/loihi/evaluate.js';
+import { discretiseLif } from '../../src/loihi/lif.js';
 import type { ChipNetwork } from '../../src/loihi/network.js';
 import { encodeImages, scores } from '../../src/loihi/program.js';
 import { discretiseIf } from '../../src/loihi/rate.js';
@@ -87,9 +88,9 @@ it('takes the threshold from what has been summed up, and forgets nothing', asyn
   );
 });
 
-it.each(['subtract', 'zero'] as const)(
-  'has potentials that are the outputs of the network: reset %s',
-  async (reset) => {
+it.each(['subtract', 'zero', 'leaky'] as const)(
+  'has potentials that are the outputs of the network: %s',
+  async (kind) => {
     const builder = new GraphBuilder([2, 6, 6]).conv(3, { kernel: [3, 3] }, 4).relu();
     builder.maxPool({ kernel: [2, 2], strides: [2, 2] });
     builder.conv(5, { kernel: [2, 2] }, 11).relu();
@@ -101,11 +102,18 @@ it.each(['subtract', 'zero'] as const)(
     const data = Float32Array.from(numbers(count * 72, 21));
     const batch = { data, shape: [count, 2, 6, 6] };
     const calibration = await calibrate(graph, [batch]);
-    const network = await convert(graph, { code: 'if', calibration, steps: 192, percentile: 100 });
-    const program = await discretiseIf(network, { inputRange: [-2, 2], reset });
+    const code = kind === 'leaky' ? 'lif' : 'if';
+    const network = await convert(graph, { code, calibration, steps: 192, percentile: 100 });
+    const inputRange = [-2, 2] as const;
+    const program =
+      kind === 'leaky'
+        ? await discretiseLif(network, { inputRange })
+        : await discretiseIf(network, { inputRange, reset: kind });
     const run = await simulateChip(program.network, encodeImages(program, { data, count }), { steps: program.steps });
     const { logits } = await network.run(batch);
-    expect(correlation(scores(program, run), logits.data)).toBeGreaterThan(reset === 'subtract' ? 0.995 : 0.85);
+    expect(correlation(scores(program, run), logits.data)).toBeGreaterThan(kind === 'subtract' ? 0.995 : 0.85);
+    // What is read only sums up.
+    expect(run.outputSpikes.every((spikes) => spikes === 0)).toBe(true);
     for (const { overflows } of run.counts) expect(overflows.every((n) => n === 0)).toBe(true);
   },
 );
@@ -116,6 +124,19 @@ it('says why a code is not on the chip', async () => {
   await expect(discretise(network)).rejects.toThrow(
     /the code ann is not on the chip: a compartment sends spikes, not numbers/,
   );
+});
+
+it('refuses what compartments do not do, all at once', async () => {
+  const graph = new GraphBuilder([3]).dense(4).relu().dense(2).build();
+  const calibration = await calibrate(graph, [{ data: Float32Array.from(numbers(12, 3)), shape: [4, 3] }]);
+  const network = await convert(graph, { code: 'lif', calibration, synapse: 0.005, reset: 'never' });
+  await expect(discretiseLif(network)).rejects.toMatchObject({
+    code: 'CODE_UNSUPPORTED',
+    problems: [
+      { message: expect.stringContaining('alpha synapses') },
+      { message: expect.stringContaining('each image begins at rest') },
+    ],
+  });
 });
 
 describeWithData('quartz-convnet on MNIST', () => {

@@ -4,6 +4,7 @@ import { ConvertError } from '../errors.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import { discretiseAmos } from './amos.js';
 import { discretiseFewSpike } from './few-spike.js';
+import { discretiseLif } from './lif.js';
 import type { ChipProgram } from './program.js';
 import { discretiseQuartz } from './quartz.js';
 import { discretiseIf } from './rate.js';
@@ -21,6 +22,7 @@ const DISCRETISERS: Readonly<
   amos: discretiseAmos,
   fs: discretiseFewSpike,
   if: discretiseIf,
+  lif: discretiseLif,
   quartz: discretiseQuartz,
   ttfs: discretiseTtfs,
 };
@@ -28,7 +30,6 @@ const DISCRETISERS: Readonly<
 /** Why other codes are not on the chip. */
 const REASONS: Readonly<Record<string, string>> = {
   ann: 'a compartment sends spikes, not numbers',
-  lif: 'a leak and spikes at exact times within a step are no integers of a step',
   'ttfs-alpha': 'the slope of a potential would have to change with every layer, and a current decays or stays',
 };
 

@@ -144,7 +144,7 @@ export function gateProgram({ code, topology: given, gates, inputRange, digits }
       output = layer.sum(circuit, clock, start);
       end = start;
     }
-    losses.push({ layer: name, weights: layer.loss, biases: 0 });
+    losses.push({ layer: name, weights: layer.loss });
   }
   for (const { name, stage } of populations.slice(last + 1)) {
     const plain = stage.kind === 'neurons' && stage.projections.every((p) => p.synapse.kind === 'identity' && !p.pool);

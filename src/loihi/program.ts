@@ -64,8 +64,8 @@ export interface LayerLoss {
   readonly layer: string;
   /** Root mean square of the weights' error, relative to that of the weights. */
   readonly weights: number;
-  /** The same of biases and thresholds, where there are any. */
-  readonly biases: number;
+  /** The same of biases; absent where they were not measured apart. */
+  readonly biases?: number;
 }
 
 /** A network in a code, discretised. */

@@ -31,7 +31,7 @@ export interface RateChipOptions {
 }
 
 /** Largest mantissa of a threshold. */
-const THRESHOLD = 131071;
+export const THRESHOLD = 131071;
 
 /**
  * Discretises a network of the code `if`.
@@ -108,7 +108,7 @@ function prepared(
 }
 
 /** The topology that reads `(x - low) / (high - low)` of each element of an image. */
-function imageAsShares(topology: Topology, low: number, high: number): Topology {
+export function imageAsShares(topology: Topology, low: number, high: number): Topology {
   if (low === 0 && high === 1) return topology;
   const [image] = topology.populations;
   const map = uniformMap(image.extent.channels, high - low, low);
@@ -130,7 +130,7 @@ function imageAsShares(topology: Topology, low: number, high: number): Topology 
 }
 
 /** Steps that a spike of the image takes to each population, at most. */
-function depthsOf({ populations }: Topology): number[] {
+export function depthsOf({ populations }: Topology): number[] {
   const depths: number[] = [];
   for (const { stage } of populations) {
     const before = Math.max(0, ...sources(stage).map((source) => depths[source]));
@@ -143,7 +143,7 @@ function depthsOf({ populations }: Topology): number[] {
  * The network with weights onto some groups so small that what they sum up in so many steps stays within the registers: a
  * potential that is read would end at its limit, and a current would wrap.
  */
-function withinRegisters(network: ChipNetwork, steps: number, isSum: (group: number) => boolean): ChipNetwork {
+export function withinRegisters(network: ChipNetwork, steps: number, isSum: (group: number) => boolean): ChipNetwork {
   const shares = network.groups.map(({ profile, role }, index) => {
     if (role === 'input' || !isSum(index)) return 1;
     const share = Math.min(1, (0.99 * THRESHOLD) / (steps * mostPerStep(network, index)));
@@ -155,7 +155,8 @@ function withinRegisters(network: ChipNetwork, steps: number, isSum: (group: num
     ...network,
     groups: network.groups.map((group, index) => {
       const { bias, profile } = group;
-      const threshold = Math.round(profile.threshold * shares[index]);
+      // What is read never reaches its threshold, which stays where it is.
+      const threshold = index === network.output ? profile.threshold : Math.round(profile.threshold * shares[index]);
       return { ...group, profile: { ...profile, threshold }, ...(bias && { bias: scaled(bias, shares[index]) }) };
     }),
     synapses: network.synapses.map((one) => ({ ...one, mantissas: scaled(one.mantissas, shares[one.target]) })),
@@ -178,11 +179,12 @@ function mostPerStep({ groups, synapses }: ChipNetwork, group: number): number {
   return Math.max(...most);
 }
 
-function lossesByLayer({ groups, synapses }: ChipNetwork, losses: readonly number[]): LayerLoss[] {
+/** The largest loss of the weights of each layer. */
+export function lossesByLayer({ groups, synapses }: ChipNetwork, losses: readonly number[]): LayerLoss[] {
   const layers = new Map<string, number>();
   synapses.forEach(({ target }, i) => {
     const { layer } = groups[target];
     layers.set(layer, Math.max(layers.get(layer) ?? 0, losses[i]));
   });
-  return [...layers].map(([layer, weights]) => ({ layer, weights, biases: 0 }));
+  return [...layers].map(([layer, weights]) => ({ layer, weights }));
 }
