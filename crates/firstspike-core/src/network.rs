@@ -285,8 +285,18 @@ impl<T: Real> Network<T> {
 
     /// One value per neuron of a population: what its signal stands for.
     pub(crate) fn decoded(&self, population: usize, signal: &Signal<T>) -> Vec<T> {
+        let mut values = Vec::new();
+        self.decode(population, signal, &mut values);
+        values
+    }
+
+    /// The same, in place of what `values` held.
+    pub(crate) fn decode(&self, population: usize, signal: &Signal<T>, values: &mut Vec<T>) {
         let shape = self.populations[population].shape;
-        self.timings[population].map_or_else(|| signal.values(shape), |timing| timing.values(signal, shape))
+        match self.timings[population] {
+            Some(timing) => timing.write_values(signal, shape, values),
+            None => signal.write_values(shape, values),
+        }
     }
 
     pub(crate) fn targets(&self, population: usize) -> &[(usize, usize)] {

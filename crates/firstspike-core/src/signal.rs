@@ -22,6 +22,12 @@ pub struct SpikeList<T> {
     pub starts: Vec<u32>,
 }
 
+impl<T> List<T> for SpikeList<T> {
+    fn entries(&mut self) -> (&mut Vec<u32>, &mut Vec<T>) {
+        (&mut self.keys, &mut self.values)
+    }
+}
+
 /// One bit for each of eight marks from 0 to 3, the first lowest: whether it is not zero.
 fn bits(marks: u64) -> u64 {
     let nonzero = (marks | marks >> 1) & 0x0101_0101_0101_0101;
@@ -90,11 +96,6 @@ impl<T: Real> SpikeList<T> {
     pub(crate) fn lists(&mut self) -> Patterns<'_, T> {
         let Self { keys, values, patterns, starts } = self;
         Patterns { keys, values, patterns, starts }
-    }
-
-    /// The list as kernels refill it with the spikes of a step.
-    pub(crate) fn list_of_step(&mut self) -> List<'_, T> {
-        (&mut self.keys, &mut self.values)
     }
 
     /// Refills the list from a mark for each neuron, zero where it is silent: `value` gives, from neuron and mark, that of
@@ -175,7 +176,8 @@ impl<T: Real> SpikeList<T> {
     /// Refills the list from entries in any order: neuron, value and, where neurons have them, pattern. Entries of one
     /// neuron become one.
     pub fn collect(&mut self, shape: Shape, entries: &mut [(u32, T, u32)]) {
-        entries.sort_by_key(|&(key, ..)| key);
+        // By neuron, and of each the first step first.
+        entries.sort_unstable_by_key(|&(key, _, pattern)| (key, pattern));
         self.clear(shape);
         self.starts.push(0);
         let mut at = 0;
@@ -255,16 +257,26 @@ pub enum Signal<T> {
 impl<T: Real> Signal<T> {
     /// One value per neuron, zero where a neuron was silent; the values of all steps together.
     pub fn values(&self, shape: Shape) -> Vec<T> {
+        let mut values = Vec::new();
+        self.write_values(shape, &mut values);
+        values
+    }
+
+    /// The same, in place of what `values` held.
+    pub(crate) fn write_values(&self, shape: Shape, values: &mut Vec<T>) {
         let lists = match self {
-            Self::Values(values) => return values.clone(),
+            Self::Values(own) => {
+                values.clone_from(own);
+                return;
+            }
             Self::Spikes(spikes) => std::slice::from_ref(spikes),
             Self::Train(steps) => steps,
         };
-        let mut values = vec![T::ZERO; shape.len()];
+        values.clear();
+        values.resize(shape.len(), T::ZERO);
         for (key, value, _) in lists.iter().flat_map(SpikeList::entries) {
             values[key as usize] += value;
         }
-        values
     }
 
     /// Number of spikes.

@@ -164,38 +164,27 @@ pub struct GridCounts {
     pub early: u64,
 }
 
-/// Keys and values of a step's spikes.
-pub type List<'a, T> = (&'a mut Vec<u32>, &'a mut Vec<T>);
-
-/// Memory for the spikes of a step.
-#[derive(Clone, Copy)]
-pub(crate) struct Sent<T> {
-    keys: *mut u32,
-    values: *mut T,
-    count: usize,
+/// The spikes of a step.
+pub trait List<T> {
+    /// Their keys, and as many values.
+    fn entries(&mut self) -> (&mut Vec<u32>, &mut Vec<T>);
 }
 
-impl<T> Sent<T> {
-    /// Makes room for all neurons to spike.
-    pub(crate) fn begin((keys, values): &mut List<'_, T>, neurons: usize) -> Self {
+impl<T> List<T> for (Vec<u32>, Vec<T>) {
+    fn entries(&mut self) -> (&mut Vec<u32>, &mut Vec<T>) {
+        (&mut self.0, &mut self.1)
+    }
+}
+
+/// Empties lists, and makes room for all neurons to spike in each step.
+pub(crate) fn begin<T>(sent: &mut [impl List<T>], neurons: usize) {
+    for list in sent {
+        let (keys, values) = list.entries();
         keys.clear();
         values.clear();
         // A whole register is written at a time.
         keys.reserve(neurons + MOST_LANES);
         values.reserve(neurons + MOST_LANES);
-        Self { keys: keys.as_mut_ptr(), values: values.as_mut_ptr(), count: 0 }
-    }
-
-    /// Keeps what was written.
-    ///
-    /// # Safety
-    /// A kernel must have written `count` elements since [`Sent::begin`].
-    pub(crate) unsafe fn end(self, (keys, values): &mut List<'_, T>) {
-        // SAFETY: the caller's word.
-        unsafe {
-            keys.set_len(self.count);
-            values.set_len(self.count);
-        }
     }
 }
 
@@ -286,13 +275,17 @@ impl Block {
 /// # Safety
 /// The instruction set of `V` must be available, and there must be room in the list.
 #[inline(always)]
-unsafe fn list<V: Vector>(list: &mut Sent<V::Scalar>, spikes: u32, values: V, block: Block, k: usize) {
-    // SAFETY: the caller's word.
+unsafe fn list<V: Vector>(list: &mut impl List<V::Scalar>, spikes: u32, values: V, block: Block, k: usize) {
+    let (keys, found) = list.entries();
+    let from = keys.len();
+    let to = from + spikes.count_ones() as usize;
+    // SAFETY: the caller's word; `compress` writes as many elements as there are spikes.
     unsafe {
-        let (keys, found) = (list.keys.add(list.count), list.values.add(list.count));
-        values.compress(spikes, (block.first + k * V::LANES) as u32, keys, found);
+        let first = (block.first + k * V::LANES) as u32;
+        values.compress(spikes, first, keys.as_mut_ptr().add(from), found.as_mut_ptr().add(from));
+        keys.set_len(to);
+        found.set_len(to);
     }
-    list.count += spikes.count_ones() as usize;
 }
 
 /// Runs all steps and lists the spikes of each, with their potentials.
@@ -303,7 +296,7 @@ unsafe fn list<V: Vector>(list: &mut Sent<V::Scalar>, spikes: u32, values: V, bl
 #[inline(always)]
 pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
     grid: &Grid<'_, V::Scalar>,
-    sent: &mut [Sent<V::Scalar>],
+    sent: &mut [impl List<V::Scalar>],
 ) -> GridCounts {
     let mut counts = GridCounts::default();
     let Arriving { rows, sums, neurons } = grid.arriving;
@@ -388,10 +381,10 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
 /// # Safety
 /// As for [`run`]; current, level, worth and `potential` must have a number for each neuron.
 #[inline(always)]
-pub(crate) unsafe fn integrate<V: Vector<Scalar: Number>, const SIGNED: bool>(
+pub(crate) unsafe fn integrate<V: Vector<Scalar: Number>, L: List<V::Scalar>, const SIGNED: bool>(
     integrators: &Integrators<'_, V::Scalar>,
     potentials: *mut V::Scalar,
-    sent: &mut [Sent<V::Scalar>],
+    sent: &mut [L],
 ) {
     let Arriving { rows, sums, neurons } = integrators.arriving;
     // SAFETY: rows exist, and there is room for each neuron's spike in a step.

@@ -3,7 +3,7 @@
 use crate::compression;
 use crate::convolution::{self, Sliding, Spikes};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
-use crate::grid::{self, Grid, GridCounts, Integrators, List, Sent, Stamps};
+use crate::grid::{self, Grid, GridCounts, Integrators, List, Stamps};
 use crate::level::{Isa, Level};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
@@ -90,14 +90,14 @@ pub trait Element: Copy {
     ///
     /// # Panics
     /// If arrivals are missing.
-    fn run_grid(level: Level, grid: &Grid<'_, Self>, sent: &mut [List<'_, Self>]) -> GridCounts;
+    fn run_grid<L: List<Self>>(level: Level, grid: &Grid<'_, Self>, sent: &mut [L]) -> GridCounts;
 
     /// Runs neurons that integrate and fire, from their potentials on, and lists the spikes of each step: their keys, and
     /// what they are worth. What was in the lists before is lost.
     ///
     /// # Panics
     /// If arrivals are missing, or a parameter of a neuron.
-    fn integrate(level: Level, neurons: &Integrators<'_, Self>, potentials: &mut [Self], sent: &mut [List<'_, Self>]);
+    fn integrate<L: List<Self>>(level: Level, neurons: &Integrators<'_, Self>, potentials: &mut [Self], sent: &mut [L]);
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
     /// `(keys[s] - base) * stride` on.
@@ -411,7 +411,7 @@ macro_rules! compile {
             /// # Safety
             /// As for [`grid::run`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn run_grid(grid: &Grid<'_, $scalar>, sent: &mut [Sent<$scalar>]) -> GridCounts {
+            pub(super) unsafe fn run_grid<L: List<$scalar>>(grid: &Grid<'_, $scalar>, sent: &mut [L]) -> GridCounts {
                 // SAFETY: the caller's word.
                 unsafe { grid::run::<$vector>(grid, sent) }
             }
@@ -419,17 +419,17 @@ macro_rules! compile {
             /// # Safety
             /// As for [`grid::integrate`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn integrate(
+            pub(super) unsafe fn integrate<L: List<$scalar>>(
                 neurons: &Integrators<'_, $scalar>,
                 potentials: *mut $scalar,
-                sent: &mut [Sent<$scalar>],
+                sent: &mut [L],
             ) {
                 // SAFETY: the caller's word.
                 unsafe {
                     if neurons.signed {
-                        grid::integrate::<$vector, true>(neurons, potentials, sent)
+                        grid::integrate::<$vector, _, true>(neurons, potentials, sent)
                     } else {
-                        grid::integrate::<$vector, false>(neurons, potentials, sent)
+                        grid::integrate::<$vector, _, false>(neurons, potentials, sent)
                     }
                 }
             }
@@ -604,33 +604,24 @@ macro_rules! element {
                 element!(@ level, $levels, stamp(stamps, (keys, values), targets.as_mut_ptr()));
             }
 
-            fn run_grid(level: Level, grid: &Grid<'_, Self>, sent: &mut [List<'_, Self>]) -> GridCounts {
+            fn run_grid<L: List<Self>>(level: Level, grid: &Grid<'_, Self>, sent: &mut [L]) -> GridCounts {
                 grid.arriving.check();
-                let mut memory: Vec<_> = sent.iter_mut().map(|list| Sent::begin(list, grid.arriving.neurons)).collect();
-                let counts = element!(@ level, $levels, run_grid(grid, &mut memory));
-                for (list, memory) in sent.iter_mut().zip(memory) {
-                    // SAFETY: the kernel counted what it wrote.
-                    unsafe { memory.end(list) };
-                }
-                counts
+                grid::begin(sent, grid.arriving.neurons);
+                element!(@ level, $levels, run_grid(grid, sent))
             }
 
-            fn integrate(
+            fn integrate<L: List<Self>>(
                 level: Level,
                 neurons: &Integrators<'_, Self>,
                 potentials: &mut [Self],
-                sent: &mut [List<'_, Self>],
+                sent: &mut [L],
             ) {
                 neurons.arriving.check();
                 let count = neurons.arriving.neurons;
                 let parameters = [neurons.current, neurons.level, neurons.worth, potentials];
                 assert!(parameters.iter().all(|numbers| numbers.len() == count), "a number for each neuron");
-                let mut memory: Vec<_> = sent.iter_mut().map(|list| Sent::begin(list, count)).collect();
-                element!(@ level, $levels, integrate(neurons, potentials.as_mut_ptr(), &mut memory));
-                for (list, memory) in sent.iter_mut().zip(memory) {
-                    // SAFETY: the kernel counted what it wrote.
-                    unsafe { memory.end(list) };
-                }
+                grid::begin(sent, count);
+                element!(@ level, $levels, integrate(neurons, potentials.as_mut_ptr(), sent));
             }
 
             #[inline]

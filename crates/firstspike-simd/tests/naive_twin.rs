@@ -1,7 +1,7 @@
 //! Every kernel at every level of this processor against its naive twin.
 
 use firstspike_simd::{
-    Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, List, MOST_STEPS, NOTHING, Patterns,
+    Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, MOST_STEPS, NOTHING, Patterns,
     Sliding, Stamps, Taps,
 };
 use proptest::prelude::*;
@@ -378,10 +378,9 @@ proptest! {
 type Sent<T> = Vec<(Vec<u32>, Vec<T>)>;
 
 /// Runs a kernel that lists the spikes of so many steps.
-fn lists<T, R>(steps: usize, kernel: impl FnOnce(&mut [List<'_, T>]) -> R) -> (Sent<T>, R) {
+fn lists<T, R>(steps: usize, kernel: impl FnOnce(&mut Sent<T>) -> R) -> (Sent<T>, R) {
     let mut sent: Sent<T> = (0..steps).map(|_| (vec![5], Vec::new())).collect();
-    let mut lists: Vec<_> = sent.iter_mut().map(|(keys, values)| (keys, values)).collect();
-    let result = kernel(&mut lists);
+    let result = kernel(&mut sent);
     (sent, result)
 }
 
@@ -566,7 +565,8 @@ fn missing_arrivals_are_refused() {
     let arriving = Arriving { rows: &[NOTHING, 1], sums: &[0.0; 5], neurons: 3 };
     let parameters = &[1.0f32; 3];
     let neurons = Integrators { arriving, current: parameters, level: parameters, worth: parameters, signed: false };
-    f32::integrate(Level::best(), &neurons, &mut [0.0; 3], &mut []);
+    let none: &mut Sent<f32> = &mut Vec::new();
+    f32::integrate(Level::best(), &neurons, &mut [0.0; 3], none);
 }
 
 #[test]

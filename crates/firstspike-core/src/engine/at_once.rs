@@ -157,8 +157,7 @@ impl<T: Real> Workspace<T> {
             self.arrivals.of_step(step as usize, neurons)[neuron as usize] += weight;
         }
         let kernel = quartz.kernel(self.arrivals.arriving(neurons));
-        let mut sent: Vec<_> = train.iter_mut().map(SpikeList::list_of_step).collect();
-        let counted = T::run_grid(network.level(), &kernel, &mut sent);
+        let counted = T::run_grid(network.level(), &kernel, train);
         let counts = &mut self.counts[index];
         counts.updates += (neurons * quartz.steps()) as u64;
         counts.receptions += counted.received;
@@ -182,8 +181,7 @@ impl<T: Real> Workspace<T> {
     ) {
         self.sum_arrivals(network, engine, index, plan, train.len());
         let shape = network.populations()[index].shape;
-        let mut sent: Vec<_> = train.iter_mut().map(SpikeList::list_of_step).collect();
-        model.fire_at_once(network.level(), state, current, self.arrivals.arriving(shape.len()), &mut sent);
+        model.fire_at_once(network.level(), state, current, self.arrivals.arriving(shape.len()), train);
         for spikes in train {
             spikes.index(shape);
         }

@@ -247,11 +247,11 @@ impl<T: Real> Workspace<T> {
             if network.is_stepped(target.0) {
                 continue;
             }
-            let values = network.decoded(index, &self.signals[index]);
+            network.decode(index, &self.signals[index], &mut self.values);
             let potentials = &mut self.lane_potentials[target.0];
             let projection = network.projection(target);
             self.counts[target.0].operations +=
-                projection.gather_values(network.level(), &values, potentials, &mut self.pool);
+                projection.gather_values(network.level(), &self.values, potentials, &mut self.pool);
         }
     }
 }

@@ -59,8 +59,8 @@ impl<T: Real> Workspace<T> {
                                 )
                             }
                             train @ Signal::Train(_) => {
-                                let values = network.decoded(projection.source(), train);
-                                projection.gather_values(level, &values, potentials, &mut self.pool)
+                                network.decode(projection.source(), train, &mut self.values);
+                                projection.gather_values(level, &self.values, potentials, &mut self.pool)
                             }
                         };
                     }

@@ -73,7 +73,7 @@ impl<T: Real> IntegrateAndFire<T> {
         state: &mut IntegrateAndFireState<T>,
         current: &[T],
         arriving: Arriving<'_, T>,
-        sent: &mut [List<'_, T>],
+        sent: &mut [impl List<T>],
     ) {
         let neurons = Integrators { arriving, current, level: &state.level, worth: &state.worth, signed: self.signed };
         T::integrate(level, &neurons, &mut state.potential, sent);

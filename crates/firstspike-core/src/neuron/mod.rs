@@ -104,23 +104,29 @@ impl<T: Real> Timing<T> {
         }
     }
 
-    /// One value per neuron: what its spikes stand for; zero where it is silent.
-    pub(crate) fn values(self, signal: &Signal<T>, shape: Shape) -> Vec<T> {
+    /// One value per neuron, in place of what `values` held: what its spikes stand for; zero where it is silent.
+    pub(crate) fn write_values(self, signal: &Signal<T>, shape: Shape, values: &mut Vec<T>) {
         let (quartz, steps) = match (self, signal) {
             (Self::Grid(quartz), Signal::Train(steps)) => (quartz, steps),
-            (Self::Rate(presentation), Signal::Train(steps)) => return presentation.values(steps, shape),
-            _ => return signal.values(shape),
+            (Self::Rate(presentation), Signal::Train(steps)) => {
+                presentation.write_values(steps, shape, values);
+                return;
+            }
+            _ => {
+                signal.write_values(shape, values);
+                return;
+            }
         };
         // Without a rectifier, a neuron that stays silent is below all that the grid can say.
         let silent = if quartz.rectify { T::ZERO } else { T::from_f64(-2.0) };
-        let mut values = vec![silent; shape.len()];
+        values.clear();
+        values.resize(shape.len(), silent);
         for (step, spikes) in steps.iter().enumerate() {
             for (key, value, _) in spikes.entries() {
                 let remainder = if quartz.readout { value } else { T::ZERO };
                 values[key as usize] = quartz.value_at::<T>(step) + remainder;
             }
         }
-        values
     }
 
     /// Times, relative to the window's start, of all spikes of an entry of a spike list. Where neurons have scales of

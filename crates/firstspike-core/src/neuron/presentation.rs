@@ -25,13 +25,16 @@ impl Presentation {
         sum / T::from_f64((self.steps - self.from) as f64)
     }
 
-    /// One value per neuron: what it sent in a step, in the mean of those that count.
-    pub(crate) fn values<T: Real>(self, train: &[SpikeList<T>], shape: Shape) -> Vec<T> {
-        let mut values = vec![T::ZERO; shape.len()];
+    /// One value per neuron, in place of what `values` held: what it sent in a step, in the mean of those that count.
+    pub(crate) fn write_values<T: Real>(self, train: &[SpikeList<T>], shape: Shape, values: &mut Vec<T>) {
+        values.clear();
+        values.resize(shape.len(), T::ZERO);
         for (key, value, _) in train[self.from..].iter().flat_map(SpikeList::entries) {
             values[key as usize] += value;
         }
-        values.into_iter().map(|sum| self.mean(sum)).collect()
+        for value in values {
+            *value = self.mean(*value);
+        }
     }
 }
 

@@ -147,10 +147,8 @@ impl MaxPool {
         let (input, output) = (self.geometry.input, self.geometry.output);
         values.clear();
         values.resize(input.len(), T::ZERO);
-        let mut silent = vec![true; input.len()];
         for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
             values[key as usize] = value;
-            silent[key as usize] = false;
         }
         winners.clear();
         for pooled in 0..output.len() {
@@ -169,8 +167,8 @@ impl MaxPool {
                     }
                 }
             }
-            if let Some(key) = best.filter(|&key| !silent[key]) {
-                winners.push((key as u32, pooled as u32));
+            if let Some(key) = best.map(|key| key as u32).filter(|key| spikes.keys.binary_search(key).is_ok()) {
+                winners.push((key, pooled as u32));
             }
         }
         winners.sort_unstable();
