@@ -76,17 +76,19 @@ export async function discretiseLif(network: SpikingNetwork, options: LifChipOpt
     if (!gains[layer]) return { ...group, profile: { ...profile, threshold: profile.threshold - 1 } };
     return { ...group, profile: { ...profile, voltageDecay: Math.round(4096 * pace), refractory } };
   });
+  const read = (group: number) => group === real.output;
+  const final = withinRegisters({ ...real, groups: leaky }, steps + depths[last], read);
   const [image] = topology.populations;
   return {
     code: 'lif',
-    network: withinRegisters({ ...real, groups: leaky }, steps + depths[last], (group) => group === real.output),
+    network: final,
     steps: steps + depths[last] + 1,
     encoder: { kind: 'rate', group: 0, low, high, steps },
     order: image.stage.kind === 'input' ? image.stage.order : undefined,
     triggers: [],
     reader: { kind: 'potential' },
     inputShape: topology.inputShape,
-    losses: lossesByLayer(real, losses),
+    losses: lossesByLayer(real, losses, final),
   };
 }
 

@@ -10,7 +10,7 @@ import type { IfParameters } from '../codes/rate.js';
 import { neurons, readout, sources, type Topology } from '../codes/topology.js';
 import { checkChoice, checkCount } from '../simulate/check.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
-import { sumsOnto } from './circuit.js';
+import { relativeError, sumsOnto } from './circuit.js';
 import { integrateAndFireNetwork } from './integrate-and-fire.js';
 import { maximaAsDifferences } from './maximum.js';
 import type { ChipNetwork, CompartmentGroup } from './network.js';
@@ -75,7 +75,7 @@ export async function discretiseIf(network: SpikingNetwork, options: RateChipOpt
     triggers: soft?.clock.wind() ?? [],
     reader: { kind: 'potential' },
     inputShape: topology.inputShape,
-    losses: lossesByLayer(plain, losses),
+    losses: lossesByLayer(real, losses, plain),
   };
 }
 
@@ -139,16 +139,24 @@ export function depthsOf({ populations }: Topology): number[] {
   return depths;
 }
 
+/** Thresholds that a group receives in every step, at most, as far as registers are made wide enough for it. */
+const REACH = 16;
+
 /**
- * The network with weights onto some groups so small that what they sum up in so many steps stays within the registers: a
- * potential that is read would end at its limit, and a current would wrap.
+ * The network with weights onto some groups so small that what they sum up in so many steps fits the registers: a potential
+ * that is read would end at its limit whatever the image; a current would wrap if it went on receiving more than
+ * {@link REACH} thresholds in a step, which is counted where it happens. A threshold of theirs fits one synapse.
  */
 export function withinRegisters(network: ChipNetwork, steps: number, isSum: (group: number) => boolean): ChipNetwork {
   const shares = network.groups.map(({ profile, role }, index) => {
     if (role === 'input' || !isSum(index)) return 1;
-    const share = Math.min(1, (0.99 * THRESHOLD) / (steps * mostPerStep(network, index)));
+    const most = mostPerStep(network, index);
+    const { threshold } = profile;
+    const bound = (0.99 * THRESHOLD) / steps;
+    if (index === network.output) return Math.min(1, bound / most);
     // Thresholds that spike are to stay integers.
-    return index === network.output ? share : Math.max(1, Math.floor(profile.threshold * share)) / profile.threshold;
+    const share = Math.min(1, 255 / threshold, bound / Math.min(most, REACH * threshold));
+    return Math.max(1, Math.floor(threshold * share)) / threshold;
   });
   const scaled = (values: Int16Array, share: number) => values.map((value) => Math.round(value * share));
   return {
@@ -179,12 +187,28 @@ function mostPerStep({ groups, synapses }: ChipNetwork, group: number): number {
   return Math.max(...most);
 }
 
-/** The largest loss of the weights of each layer. */
-export function lossesByLayer({ groups, synapses }: ChipNetwork, losses: readonly number[]): LayerLoss[] {
+/**
+ * The largest loss of the weights of each layer: of those that were quantised, and of those that became smaller since.
+ *
+ * @param losses of each of the synapses, when they were quantised.
+ * @param final the network with smaller weights.
+ */
+export function lossesByLayer(
+  { groups, synapses }: ChipNetwork,
+  losses: readonly number[],
+  final: ChipNetwork,
+): LayerLoss[] {
   const layers = new Map<string, number>();
-  synapses.forEach(({ target }, i) => {
+  synapses.forEach(({ target, mantissas }, i) => {
     const { layer } = groups[target];
-    layers.set(layer, Math.max(layers.get(layer) ?? 0, losses[i]));
+    const kept = final.synapses[i].mantissas;
+    const both = mantissas.reduce((sum, mantissa, j) => sum + mantissa * kept[j], 0);
+    const power = mantissas.reduce((sum, mantissa) => sum + mantissa ** 2, 0);
+    // Up to a factor, which thresholds share, or what is read is free of.
+    const share = power === 0 ? 1 : both / power;
+    const scaled = Float64Array.from(mantissas, (mantissa) => mantissa * share);
+    const loss = Math.hypot(losses[i], relativeError([[scaled, Float64Array.from(kept)]]));
+    layers.set(layer, Math.max(layers.get(layer) ?? 0, loss));
   });
   return [...layers].map(([layer, weights]) => ({ layer, weights }));
 }
