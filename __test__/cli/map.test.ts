@@ -57,4 +57,11 @@ describe.concurrent('map', () => {
     const { problems } = await fail(2, 'map', model, '--board', 'hala-point');
     expect(problems[0].remedy).toContain('kapoho-bay');
   });
+
+  test('refuses limits that there are not, and takes others than those of the chip', async () => {
+    await fail(2, 'map', model, '--core', 'wings=2');
+    await fail(2, 'map', model, '--core', 'compartments=none');
+    const { cores } = await succeed('map', model, '--core', 'compartments=8');
+    expect(cores).toBeGreaterThan(3);
+  });
 });

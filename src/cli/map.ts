@@ -1,9 +1,9 @@
 /** `firstspike map MODEL --chip loihi1`: the network on the cores of a chip. */
 
 import { writeFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { FirstspikeError } from '../errors.js';
-import { type ChipName, chips } from '../loihi/chip.js';
+import { type ChipName, type CoreLimits, chips } from '../loihi/chip.js';
 import { CHIP_CODES, discretise } from '../loihi/discretise.js';
 import { energyModels, STANDBY } from '../loihi/energy.js';
 import type { Estimate } from '../loihi/estimate.js';
@@ -35,6 +35,7 @@ interface MapCommandOptions extends CodingOptions, SelectionOptions {
   readonly code: string;
   readonly chip: ChipName;
   readonly board?: string;
+  readonly core?: Partial<CoreLimits>;
   readonly data?: string;
   readonly reset: 'subtract' | 'zero';
   readonly svg?: string;
@@ -68,6 +69,7 @@ export function mapCommand(context: Context): Command {
     )
     .addOption(new Option('--chip <CHIP>', 'chip').choices(Object.keys(chips)).default('loihi1'))
     .option('--board <BOARD>', `board whose chips must do (${boards.join('; ')})`)
+    .option('--core <LIMIT=N>', 'another limit of a core, such as synapseFormats=15; may be repeated', coreLimit)
     .option('--svg <FILE>', 'draw the cores')
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
@@ -85,13 +87,25 @@ export function mapCommand(context: Context): Command {
     });
 }
 
+/** `NAME=N` of a limit that there is. */
+function coreLimit(text: string, earlier: Partial<CoreLimits> = {}): Partial<CoreLimits> {
+  const [name, number] = text.split('=');
+  const value = Number(number);
+  if (!Object.hasOwn(chips.loihi1.core, name)) {
+    throw new InvalidArgumentError(`Choose a limit of ${Object.keys(chips.loihi1.core).join(', ')}.`);
+  }
+  if (!(Number.isSafeInteger(value) && value >= 1))
+    throw new InvalidArgumentError('A limit is a whole number from 1 on.');
+  return { ...earlier, [name]: value };
+}
+
 /** The network on the chip: from the model alone, or with what images show of it. */
 async function laidOut(
   loaded: Loaded,
   options: MapCommandOptions,
   context: Context,
 ): Promise<{ map: ChipMap; report?: ChipReport }> {
-  const { chip, board, code, skip, limit, threads } = options;
+  const { chip, board, core: limits, code, skip, limit, threads } = options;
   const { signal } = context;
   const images = options.data ?? options.calibrate;
   if (!images && code === 'if' && !loaded.network) {
@@ -99,7 +113,7 @@ async function laidOut(
     const progress = createProgress('laying out', 100);
     const onProgress = (share: number) => progress.update(Math.round(share * 100));
     try {
-      return { map: await mapToLoihi(loaded.graph, { chip, board, signal, onProgress }) };
+      return { map: await mapToLoihi(loaded.graph, { chip, board, limits, signal, onProgress }) };
     } finally {
       progress.stop();
     }
@@ -113,12 +127,15 @@ async function laidOut(
     network.code.name === 'if'
       ? await discretiseIf(network, { ...given, reset: options.reset })
       : await discretise(network, given);
-  if (!options.data || !dataset) return { map: await mapToLoihi(program.network, { chip, board, signal }) };
+  if (!options.data || !dataset) return { map: await mapToLoihi(program.network, { chip, board, limits, signal }) };
   const progress = createProgress('running', chosenImages(dataset, options));
   try {
     const onProgress = (done: number) => progress.update(done);
     const batches = dataset.batches({ size: 128, skip, limit, signal });
-    const report = await measureOnLoihi(program, batches, { chip, board, signal, evaluation: { threads, onProgress } });
+    const report = await measureOnLoihi(program, batches, {
+      ...{ chip, board, limits, signal },
+      evaluation: { threads, onProgress },
+    });
     return { map: report.map, report };
   } finally {
     progress.stop();

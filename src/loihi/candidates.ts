@@ -3,6 +3,7 @@
 import { type Extent, neurons } from '../codes/topology.js';
 import type { ChipDescription } from './chip.js';
 import type { Costs, Look } from './cost.js';
+import { leastInputs } from './edges.js';
 import { fieldFor } from './encoding.js';
 import { spansOf } from './fan-out.js';
 import { compartments, type Part, type Span } from './layout.js';
@@ -16,6 +17,8 @@ export interface Piece {
   readonly strides: Part['strides'];
   readonly compartments: number;
   readonly words: number;
+  /** Input axons that it needs at least, however its sources are cut. */
+  readonly inputs: number;
   /** Names of the formats that its synapses need. */
   readonly formats: readonly string[];
   /** Whether everything is in one encoding, since the formats would be too many. */
@@ -47,8 +50,8 @@ export interface Node {
   readonly outgoing: readonly number[];
 }
 
-/** Most candidates of a group that are kept. */
-const KEPT = 36;
+/** Most candidates of a group that are kept, for each of two guesses of its axons. */
+const KEPT = 24;
 
 /** Most candidates of a group whose synapses are looked at. */
 const LOOKED_AT = 96;
@@ -84,7 +87,11 @@ export async function candidatesOf(
     0,
   );
   const byWords = Math.ceil((stored * 12) / synapses.word / core.synapseWords);
-  const byAxons = Math.ceil((neurons(extent) * node.destinations) / core.outputEntries);
+  // At least so many axons end in the group if it is whole, and so many begin there if every target is.
+  const whole = [extent.height, extent.width, extent.channels];
+  const inputs = incoming.reduce((sum, w) => sum + leastInputs(costs.fanOut(w, whole), wirings[w].shared, 1)[0], 0);
+  const outputs = neurons(extent) * Math.max(node.destinations, node.outgoing.length);
+  const byAxons = Math.ceil(Math.max(inputs / core.inputAxons, outputs / core.outputEntries));
   const limit = 2 * Math.max(least, byWords, byAxons) + 10;
   const tiles: { readonly tile: Candidate['tile']; readonly count: number; readonly waste: number }[] = [];
   const known = new Set<string>();
@@ -107,12 +114,16 @@ export async function candidatesOf(
   tiles.sort((a, b) => a.count - b.count || a.waste - b.waste);
   const found: Candidate[] = [];
   for (const { tile } of spread(tiles, LOOKED_AT)) {
-    const candidate = await cut(node, tile, costs, chip, false, pause);
+    const candidate = await cut(node, tile, wirings, costs, chip, false, pause);
     if (candidate) found.push(candidate);
   }
-  const scored = found.map((candidate) => ({ candidate, score: scoreOf(candidate, chip) }));
-  scored.sort((a, b) => a.score - b.score);
-  return scored.slice(0, KEPT).map(({ candidate }) => candidate);
+  // How many axons each compartment will need is not known: those that suit few, and those that suit one for each target.
+  const best = [node.destinations, node.outgoing.length].flatMap((destinations) => {
+    const scored = found.map((candidate) => ({ candidate, score: scoreOf(candidate, destinations, chip) }));
+    scored.sort((a, b) => a.score - b.score);
+    return scored.slice(0, KEPT).map(({ candidate }) => candidate);
+  });
+  return [...new Set(best)];
 }
 
 /** The first of a list, and then ever sparser ones. */
@@ -125,10 +136,12 @@ function spread<T>(all: readonly T[], count: number): T[] {
 }
 
 /** Use of cores: whole parts count, and how full they are. */
-function scoreOf({ pieces }: Candidate, { core }: ChipDescription): number {
-  return pieces.reduce((sum, { compartments: count, words }) => {
-    const share = Math.max(count / core.compartments, words / core.synapseWords);
-    return sum + 0.5 + 0.5 * share;
+function scoreOf({ pieces }: Candidate, destinations: number, { core }: ChipDescription): number {
+  return pieces.reduce((sum, { compartments: count, words, inputs }) => {
+    const entries = (count * destinations) / core.outputEntries;
+    const share = Math.max(count / core.compartments, words / core.synapseWords, inputs / core.inputAxons, entries);
+    // What fits on no core comes last.
+    return sum + 0.5 + 0.5 * share + (share > 1 ? 10 * share : 0);
   }, 0);
 }
 
@@ -136,6 +149,7 @@ function scoreOf({ pieces }: Candidate, { core }: ChipDescription): number {
 export async function cut(
   node: Node,
   tile: Candidate['tile'],
+  wirings: readonly Wiring[],
   costs: Costs,
   chip: ChipDescription,
   exact: boolean,
@@ -148,12 +162,15 @@ export async function cut(
     spansOf(extent.channels, tile[2]),
   ] as const;
   const shares = node.incoming.map((w) => costs.fanOut(w, tile).shares);
+  const inputs = node.incoming.map((w) => leastInputs(costs.fanOut(w, tile), wirings[w].shared, spans[2].length));
   const pieces: Piece[] = [];
-  for (const box of boxesOf(spans)) {
+  for (const [index, box] of boxesOf(spans).entries()) {
     await pause();
+    const least = inputs.reduce((sum, of) => sum + of[index], 0);
+    if (least > chip.core.inputAxons) return undefined;
     const piece = pieceOf(node, box, shares, costs, chip, exact);
     if (!piece) return undefined;
-    pieces.push(piece);
+    pieces.push({ ...piece, inputs: least });
   }
   return { tile, spans, pieces, exact };
 }
@@ -216,10 +233,10 @@ function pieceOf(
   costs: Costs,
   { core }: ChipDescription,
   exact: boolean,
-): Piece | undefined {
+): Omit<Piece, 'inputs'> | undefined {
   // One channel is like another, for an estimate.
   const seen: Box = exact ? box : { ...box, channels: [0, box.channels[1] - box.channels[0]] };
-  let best: Piece | undefined;
+  let best: Omit<Piece, 'inputs'> | undefined;
   for (const plain of [false, true]) {
     for (const order of ['pixels', 'channels'] satisfies Order[]) {
       const { words, formats, longest, strides } = needOf(node, seen, shares, costs, { order, look: { exact, plain } });

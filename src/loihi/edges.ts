@@ -67,6 +67,36 @@ export function axonsOf(
   return { inputs, outputs };
 }
 
+/**
+ * Fewest input axons that each part of a target needs, however its source is cut: neurons that send to several parts need
+ * one each, and the others one for each pixel (or, where pixels share no lists, one for all).
+ *
+ * @param pixels whether pixels share lists.
+ */
+export function leastInputs({ rows, columns, channels, shares }: FanOut, pixels: boolean, tiles: number): Float64Array {
+  const reaching = new Float64Array(tiles);
+  const alone = new Float64Array(tiles);
+  for (const {
+    channels: [from, to],
+    tiles: reached,
+  } of channels) {
+    for (const tile of reached) reaching[tile] += to - from;
+    if (reached.length === 1) alone[reached[0]] += to - from;
+  }
+  const inputs: number[] = [];
+  for (let y = 0; y < rows.reaching.length; y++) {
+    for (let x = 0; x < columns.reaching.length; x++) {
+      const places = rows.alone[y] * columns.alone[x];
+      for (let c = 0; c < tiles; c++) {
+        const all = rows.reaching[y] * columns.reaching[x] * reaching[c];
+        const single = shares ? places * alone[c] : 0;
+        inputs.push(single === 0 ? all : all - single + (pixels ? places : 1));
+      }
+    }
+  }
+  return Float64Array.from(inputs);
+}
+
 function within({ destinations, single }: AxisFanOut, [from, to]: Span) {
   return { destinations: destinations[to] - destinations[from], single: single[to] - single[from] };
 }

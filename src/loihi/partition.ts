@@ -130,7 +130,7 @@ async function settle(plan: Plan, choice: Choice, pause: Pause): Promise<boolean
     const list = plan.candidates[node.index] as Candidate[];
     const candidate = list[choice[node.index]];
     if (candidate.exact) continue;
-    const measured = await cut(node, candidate.tile, plan.costs, chip, true, pause);
+    const measured = await cut(node, candidate.tile, plan.wirings, plan.costs, chip, true, pause);
     const tooLarge = candidate.pieces.map((piece) => ({ ...piece, words: Number.POSITIVE_INFINITY }));
     list[choice[node.index]] = measured ?? { ...candidate, exact: true, pieces: tooLarge };
     sound &&= measured !== undefined;

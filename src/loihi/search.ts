@@ -74,6 +74,7 @@ export class Plan {
   needs(group: number, choice: Choice): Need[] {
     const { incoming, outgoing } = this.nodes[group];
     const { pieces } = this.candidates[group][choice[group]];
+    const open = incoming.some((w) => choice[this.wirings[w].source] < 0);
     const inputs = new Float64Array(pieces.length);
     const outputs = new Float64Array(pieces.length);
     for (const w of incoming) {
@@ -90,7 +91,8 @@ export class Plan {
       compartments,
       words,
       formats,
-      inputs: inputs[i],
+      // What is least needed is known before all sources are cut.
+      inputs: open ? Math.max(inputs[i], pieces[i].inputs) : inputs[i],
       outputs: outputs[i],
     }));
   }
