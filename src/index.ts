@@ -33,6 +33,7 @@ export {
   type Response,
   type ResponseCurve,
 } from './codes/response.js';
+export type { Extent, Geometry } from './codes/topology.js';
 export type { TtfsOptions } from './codes/ttfs.js';
 export type { TtfsAlphaOptions } from './codes/ttfs-alpha.js';
 export { type CalibrateOptions, calibrate } from './convert/calibrate.js';
@@ -104,6 +105,7 @@ export {
   effectiveWeights,
   RULES,
   type Rules,
+  type TraceOptions,
   traceCompartment,
 } from './loihi/arithmetic.js';
 export { type LowerBound, lowerBound } from './loihi/bound.js';
@@ -190,7 +192,7 @@ export {
 export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js';
 export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
 export type { Disturbance } from './simulate/disturbance.js';
-export type { ImageSource } from './simulate/images.js';
+export type { ImageSource, Images } from './simulate/images.js';
 export type {
   Engine,
   Layer,

@@ -46,6 +46,16 @@ export function effectiveWeights(
   }
 }
 
+/** Options of {@link traceCompartment}. */
+export interface TraceOptions {
+  /** Mantissa of the compartment's bias, -4096 to 4095. 0 if absent. */
+  readonly bias?: number;
+  /** Smallest and largest potential; those of the registers if absent. */
+  readonly limits?: readonly [number, number];
+  /** `chip` if absent. */
+  readonly rules?: Rules;
+}
+
 /** What a compartment does, from rest. */
 export interface CompartmentTrace {
   /** Current after each step. */
@@ -60,15 +70,13 @@ export interface CompartmentTrace {
  * Drives a compartment at rest.
  *
  * @param input what arrives in each step.
- * @param bias mantissa of its bias, -4096 to 4095.
- * @param limits smallest and largest potential; those of the registers if absent.
  * @throws FirstspikeError `OPTION_INVALID` if there are no such rules, `INPUT_INVALID` if a number cannot be stored or the
  * rules do not know a part of the profile.
  */
 export function traceCompartment(
   profile: CompartmentProfile,
   input: Int32Array,
-  { bias = 0, limits, rules = 'chip' }: { bias?: number; limits?: readonly [number, number]; rules?: Rules } = {},
+  { bias = 0, limits, rules = 'chip' }: TraceOptions = {},
 ): CompartmentTrace {
   checkRules(rules);
   const bound = limits && ([limits[0], limits[1]] as [number, number]);
