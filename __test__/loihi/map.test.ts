@@ -24,6 +24,18 @@ describe('mapToLoihi', () => {
     expect(map.layers.reduce((sum, { outputEntries }) => sum + outputEntries, 0)).toBe(entries);
   });
 
+  test('pools in compartments of their own where synapses would be too many for one', async () => {
+    const graph = new GraphBuilder([20, 30, 30])
+      .conv(20)
+      .relu()
+      .averagePool({ kernel: [3, 3], strides: [3, 3] })
+      .reshape([2000])
+      .dense(2)
+      .build();
+    const { layers } = await mapToLoihi(graph);
+    expect(layers.map(({ compartments }) => compartments)).toEqual([18000, 18000, 2000, 2]);
+  });
+
   test('refuses all that compartments cannot do at once, with what would help', async () => {
     const graph = network()
       .maxPool({ kernel: [2, 2], strides: [2, 2] })

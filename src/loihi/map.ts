@@ -1,7 +1,7 @@
 /** The verb `mapToLoihi`: onto how many cores a network goes, where they lie, and what binds. */
 
 import { lower } from '../codes/lower.js';
-import { type Extent, neurons } from '../codes/topology.js';
+import { neurons } from '../codes/topology.js';
 import { FirstspikeError, LayoutError } from '../errors.js';
 import type { Graph } from '../graph/graph.js';
 import { type LowerBound, lowerBound } from './bound.js';
@@ -51,7 +51,7 @@ export interface ChipMap {
   readonly layout: Layout;
 }
 
-/** Compartments up to which every choice of poolings is laid out; of larger networks those with the fewest compartments. */
+/** Compartments up to which several choices of poolings are laid out; of larger networks the first that can be. */
 const SMALL = 1 << 16;
 
 /**
@@ -69,14 +69,21 @@ export async function mapToLoihi(source: Graph | ChipNetwork, options: MapOption
   const pause = pauses(signal);
   const networks = 'groups' in source ? [source] : await variantsOf(source, options, pause);
   let best: { readonly network: ChipNetwork; readonly layout: Layout } | undefined;
+  let refusal: unknown;
   for (const [index, network] of networks.entries()) {
-    // What cannot do with fewer cores need not be tried.
-    if (best && lowerBound(network, chip).cores >= best.layout.cores.length) continue;
-    const layout = await compile(network, chip, spikesOf(network, options), pause);
-    if (!best || layout.cores.length < best.layout.cores.length) best = { network, layout };
+    // What cannot do with fewer cores need not be tried, and large networks only as long as none is laid out.
+    const fewer = best && !isLarge(network) && lowerBound(network, chip).cores < best.layout.cores.length;
+    if (best && !fewer) continue;
+    try {
+      const layout = await compile(network, chip, spikesOf(network, options), pause);
+      if (!best || layout.cores.length < best.layout.cores.length) best = { network, layout };
+    } catch (error) {
+      if (!(error instanceof LayoutError)) throw error;
+      refusal ??= error;
+    }
     onProgress(((index + 1) / networks.length) * 0.8);
   }
-  if (!best) throw new Error('there is always a network');
+  if (!best) throw refusal;
   const { network, layout } = best;
   if (layout.chips > room) {
     const message = `${layout.cores.length} cores need ${layout.chips} chips; ${board} has ${room}.`;
@@ -123,16 +130,19 @@ async function variantsOf(graph: Graph, { code = 'if', thresholds }: MapOptions,
   }
   const topology = lower(graph);
   const merged = await integrateAndFireNetwork(topology, { thresholds }, pause);
-  const size = merged.network.groups.reduce((sum, { extent }: { extent: Extent }) => sum + neurons(extent), 0);
-  if (merged.poolings === 0 || size > SMALL) return [merged.network];
+  if (merged.poolings === 0) return [merged.network];
   const all = Array.from({ length: merged.poolings }, (_, i) => i);
-  const choices = all.length === 1 ? [all] : [all, ...all.map((pool) => [pool])];
+  const choices = all.length === 1 || isLarge(merged.network) ? [all] : [all, ...all.map((pool) => [pool])];
   const networks = [merged.network];
   for (const choice of choices) {
     const separate = new Set(choice);
     networks.push((await integrateAndFireNetwork(topology, { thresholds, separate }, pause)).network);
   }
   return networks;
+}
+
+function isLarge({ groups }: ChipNetwork): boolean {
+  return groups.reduce((sum, { extent }) => sum + neurons(extent), 0) > SMALL;
 }
 
 function spikesOf({ groups }: ChipNetwork, { spikes }: MapOptions): number[] {
