@@ -155,6 +155,7 @@ export { discretiseLif, type LifChipOptions } from './loihi/lif.js';
 export { type ChipMap, type MapOptions, mapToLoihi } from './loihi/map.js';
 export { type ChipReport, type MeasureOptions, measureOnLoihi } from './loihi/measure.js';
 export type * from './loihi/network.js';
+export type { Pause } from './loihi/pause.js';
 export type { TrafficCost } from './loihi/place.js';
 export {
   type ChipEncoder,
