@@ -213,6 +213,26 @@ describe('pooling', () => {
   });
 });
 
+test.each(ENGINES)('a last layer that is rectified sends no negative values (%s engine)', async (engine) => {
+  // SqueezeNet ends like this: a ReLU, and the mean over pixels.
+  const graph = new GraphBuilder([2, 4, 4])
+    .conv(6, { kernel: [3, 3] })
+    .relu()
+    .conv(5, { kernel: [1, 1] }, 3)
+    .relu()
+    .averagePool({ kernel: [2, 2] })
+    .build();
+  const batch = { data: uniform(8 * 32, 5).map(Math.abs), shape: [8, 2, 4, 4] };
+  const calibration = await calibrate(graph, [batch]);
+  const network = await convert(graph, { code: 'quartz', calibration, steps: 512, percentile: 100, phases: 'two' });
+  const { logits, original } = await network.run(batch, { engine, precision: 'f64', compare: true });
+  const scale = Math.max(...(original?.logits.data ?? []).map(Math.abs));
+  expect(scale).toBeGreaterThan(0);
+  logits.data.forEach((logit, i) => {
+    expect(Math.abs(logit - (original?.logits.data[i] ?? Number.NaN)) / scale).toBeLessThan(0.02);
+  });
+});
+
 test.each([
   [{ steps: 1 }, /1 steps/],
   [{ steps: 5000 }, /5000 steps/],

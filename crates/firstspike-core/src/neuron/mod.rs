@@ -124,7 +124,9 @@ impl<T: Real> Timing<T> {
         for (step, spikes) in steps.iter().enumerate() {
             for (key, value, _) in spikes.entries() {
                 let remainder = if quartz.readout { value } else { T::ZERO };
-                values[key as usize] = quartz.value_at::<T>(step) + remainder;
+                let value = quartz.value_at::<T>(step) + remainder;
+                // A potential below the threshold tells how far below zero the rectifier has found the neuron.
+                values[key as usize] = if quartz.rectify { value.max(T::ZERO) } else { value };
             }
         }
     }
