@@ -64,7 +64,7 @@ export function compareCommand(context: Context): Command {
       const { skip, limit, engine, precision, threads, batch } = options;
       const dataset = await openData(options.data, inputShape(graph), options);
       const fallback = { what: options.data, dataset, skip, limit };
-      const channelPercentiles = wanted?.some(byChannel);
+      const channelPercentiles = options.within !== undefined || wanted?.some(byChannel);
       const { calibration, note } = await calibrateFor(graph, { ...options, channelPercentiles }, fallback, context);
       const [codesToCompare, tuned] = await tunedCodes(graph, wanted, calibration, options, context);
       const images = () => dataset.batches({ size: Math.max(batch, 64), skip, limit, signal });

@@ -1,7 +1,7 @@
 /** `firstspike tune MODEL --code CODE --data DATA`: the cheapest settings that lose no more than they may. */
 
 import { Command } from 'commander';
-import type { CodeName } from '../codes/index.js';
+import { type CodeName, codeNamed } from '../codes/index.js';
 import { type ConvertOptions, convert } from '../convert/convert.js';
 import { type Trial, type Tuned, tune } from '../evaluate/tune.js';
 import { formatCount, formatPercent } from '../report/format.js';
@@ -57,7 +57,8 @@ export function tuneCommand(context: Context): Command {
       const own = codeOptions(code, options);
       const dataset = await openData(options.data, inputShape(graph), options);
       const fallback = { what: options.data, dataset, skip, limit };
-      const channels = { ...options, channelPercentiles: byChannel(own) };
+      const balanced = Object.hasOwn(codeNamed(code).defaults as object, 'balance') && !('balance' in own);
+      const channels = { ...options, channelPercentiles: balanced || byChannel(own) };
       const { calibration, note } = await calibrateFor(graph, channels, fallback, context);
       const progress = createProgress('settings');
       let tuned: Tuned;

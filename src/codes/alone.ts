@@ -2,7 +2,7 @@
 
 import { analog } from './ann.js';
 import type { CodedPopulation, CodedTopology } from './code.js';
-import { foldSource, relay, uniformMap, withSources } from './edit.js';
+import { type ChannelMap, channelMap, foldSource, relay, withSources } from './edit.js';
 import { type Population, type Projection, sources } from './topology.js';
 
 /** A topology in which one population spikes. */
@@ -55,8 +55,9 @@ export function alone({ topology, populations: coded }: CodedTopology, wanted: n
     const { projections } = coded[at];
     const own = projections?.map((projection): Projection => ({ ...projection, source: from(projection.source) }));
     index = add({ ...population, stage: withSources(stage, from) }, { ...coded[at], ...(own && { projections: own }) });
-    const { scale = 1, shift = 0 } = coded[at].decode ?? {};
-    places[at] = add(...values(relay(`${name}/decoded`, index, extent), scale, shift));
+    const { scale = [1], shift = 0 } = coded[at].decode ?? {};
+    const decoded = channelMap(extent.channels, scale, shift);
+    places[at] = add(...values(relay(`${name}/decoded`, index, extent), decoded));
   });
   return { topology: { ...topology, populations }, populations: made, index };
 
@@ -68,22 +69,24 @@ export function alone({ topology, populations: coded }: CodedTopology, wanted: n
 /** What hands the original activations of a source to a population in its units; nothing if they need no change. */
 function encode(
   { neuron }: CodedPopulation,
-  { decode = { scale: 1, shift: 0 } }: CodedPopulation,
+  { decode = { scale: [1], shift: 0 } }: CodedPopulation,
   population: Population,
 ): [Population, CodedPopulation] | undefined {
-  const { scale, shift } = decode;
-  const [, exact] = values(population, 1 / scale, -shift / scale);
+  const { scale, shift } = channelMap(population.extent.channels, decode.scale, decode.shift);
+  const inverse = { scale: scale.map((factor) => 1 / factor), shift: shift.map((by, i) => -by / scale[i]) };
+  const [, exact] = values(population, inverse);
   if (neuron?.kind === 'quartz') {
     return [population, { ...exact, neuron: { kind: 'quartzinput', levels: neuron.levels, between: true } }];
   }
-  return scale === 1 && shift === 0 ? undefined : [population, exact];
+  const plain = scale.every((factor) => factor === 1) && decode.shift === 0;
+  return plain ? undefined : [population, exact];
 }
 
 /** A relay whose neurons hand on `scale x + shift`. */
-function values(population: Population, scale: number, shift: number): [Population, CodedPopulation] {
+function values(population: Population, map: ChannelMap): [Population, CodedPopulation] {
   const plain = analog(population, 'value');
   if (population.stage.kind !== 'neurons') return [population, plain];
   const [own] = population.stage.projections;
-  const { projection, bias } = foldSource(own, uniformMap(population.extent.channels, scale, shift));
+  const { projection, bias } = foldSource(own, map);
   return [population, { ...plain, projections: [projection], ...(bias && { bias }) }];
 }

@@ -44,8 +44,8 @@ export interface CodedPopulation {
   /** Synapses and bias of neurons, where they differ from the topology's. */
   readonly projections?: readonly Projection[];
   readonly bias?: Bias;
-  /** The original activation is `value * scale + shift`. */
-  readonly decode?: { readonly scale: number; readonly shift: number };
+  /** The original activation is `value * scale + shift`; scales are one for all neurons, or one for each channel. */
+  readonly decode?: { readonly scale: readonly number[]; readonly shift: number };
 }
 
 /** A topology with neurons: ready for the kernel. */

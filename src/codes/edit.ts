@@ -127,17 +127,27 @@ function foldShape(kind: 'conv' | 'dense', extent: Extent): Shape {
   return kind === 'conv' ? [extent.channels, extent.height, extent.width] : [neurons(extent)];
 }
 
-/** Synapses with all weights multiplied, output channel by output channel. */
-export function scaleTargets(projection: Projection, factor: number): Projection {
-  if (factor === 1) return projection;
+/** Synapses with all weights multiplied: by one factor, or by that of each output channel. */
+export function scaleTargets(projection: Projection, factors: readonly number[]): Projection {
+  if (factors.every((factor) => factor === 1)) return projection;
+  const factor = (channel: number) => factors[channel % factors.length];
   if (projection.synapse.kind === 'identity') {
-    const { extent } = projection.synapse;
-    return foldSource(projection, uniformMap(extent.channels, factor)).projection;
+    const { channels } = projection.synapse.extent;
+    const scale = Float64Array.from({ length: channels }, (_, channel) => factor(channel));
+    return foldSource(projection, { scale, shift: new Float64Array(channels) }).projection;
   }
   const { synapse } = projection;
   const outputs = synapse.kind === 'conv' ? synapse.geometry.output.channels : synapse.outputs;
   const old = synapse.node.weights.outputScale;
-  const outputScale = Float64Array.from({ length: outputs }, (_, i) => (old?.[i] ?? 1) * factor);
+  const outputScale = Float64Array.from({ length: outputs }, (_, i) => (old?.[i] ?? 1) * factor(i));
   const node = { ...synapse.node, weights: { ...synapse.node.weights, outputScale } };
   return { ...projection, synapse: { ...synapse, node } as Projection['synapse'] };
+}
+
+/** `scale x + shift` of each channel, from one scale for all or one for each. */
+export function channelMap(channels: number, scale: readonly number[], shift = 0): ChannelMap {
+  return {
+    scale: Float64Array.from({ length: channels }, (_, channel) => scale[channel % scale.length]),
+    shift: new Float64Array(channels).fill(shift),
+  };
 }

@@ -18,9 +18,17 @@ import type { Bias } from '../graph/graph.js';
 import { analog } from './ann.js';
 import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
-import { foldSource, relay, relayBehind, relayInput, scaleTargets, uniformMap, withSources } from './edit.js';
+import { channelMap, foldSource, relay, relayBehind, relayInput, scaleTargets, withSources } from './edit.js';
 import { remedyFor } from './functions.js';
-import { choiceProblems, percentileProblems, type RangeOptions, rangeOf, refuse, stepProblems } from './ranges.js';
+import {
+  channelRanges,
+  choiceProblems,
+  percentileProblems,
+  type RangeOptions,
+  rangeOf,
+  refuse,
+  stepProblems,
+} from './ranges.js';
 import {
   ceilingOf,
   neurons,
@@ -37,6 +45,8 @@ import { warnOfLargest } from './warnings.js';
 export interface QuartzOptions extends RangeOptions {
   /** T, levels of time, 2 to 4096. 16 if absent. */
   readonly steps?: number;
+  /** Whether neurons share the range of their layer, or have that of their channel; this needs channel percentiles. */
+  readonly balance?: 'layer' | 'channel';
   /** Whether activations are normalised; a network that is normalised already need not be. True if absent. */
   readonly normalise?: boolean;
   /** Whether a neuron that has spiked stays silent, as on Loihi; in the authors' simulation it may spike again. */
@@ -73,6 +83,8 @@ export interface QuartzParameters extends Decisions {
   readonly levels: number;
   /** The activation of each population that is sent as 1, by name. */
   readonly scales: Readonly<Record<string, number>>;
+  /** The same of each channel of some of them, where channels have ranges of their own. */
+  readonly channelScales?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Quartz networks. */
@@ -84,6 +96,7 @@ export const quartz: Code<QuartzOptions, QuartzParameters> = {
   defaults: {
     steps: 16,
     normalise: true,
+    balance: 'layer',
     latch: false,
     phases: 'one',
     rounding: 'nearest',
@@ -187,7 +200,7 @@ function parametrise(
   options: QuartzOptions,
   tools: Tools,
 ): QuartzParameters {
-  const { steps, normalise, percentile, layerPercentiles, ...decisions } = {
+  const { steps, normalise, balance, percentile, layerPercentiles, ...decisions } = {
     ...quartz.defaults,
     ...options,
   } as Required<QuartzOptions>;
@@ -197,6 +210,7 @@ function parametrise(
   refuse(unsupported(topology), [
     ...stepProblems(steps, 2, 4096),
     ...decisionProblems(decisions),
+    ...choiceProblems('balance', balance, ['layer', 'channel']),
     ...percentileProblems(range, [input.name, ...integrating]),
   ]);
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;
@@ -210,7 +224,15 @@ function parametrise(
   // The input's own extremes are its range: nothing of it is clipped.
   const inputScale = normalise ? magnitude(rangeOf(calibration, input.name, {})) : 1;
   const shared = sharedScales(topology, new Map([[input.name, inputScale], ...scales]));
-  return { levels: steps, ...decisions, scales: shared };
+  if (balance === 'layer' || !normalise) return { levels: steps, ...decisions, scales: shared };
+  const fixed = scrambled(topology);
+  const single = topology.populations.filter(({ name, stage }, index) => {
+    return integrating.includes(name) && !fixed.has(index) && stage.kind === 'neurons' && !ceilings.get(name);
+  });
+  const channelScales = single.map(({ name, extent }) => {
+    return [name, channelRanges(calibration, name, extent.channels, range, shared[name])];
+  });
+  return { levels: steps, ...decisions, scales: shared, channelScales: Object.fromEntries(channelScales) };
 }
 
 function decisionProblems({ phases, rounding, bias, pooling, readout: read, biasLimit }: Decisions): Problem[] {
@@ -243,6 +265,17 @@ function joined({ populations }: Topology): readonly number[] {
   return parent.map((_, index) => root(index));
 }
 
+/** The populations whose neurons get addresses of other channels: these must have one scale. */
+function scrambled({ populations }: Topology): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let index = populations.length - 1; index >= 0; index--) {
+    const { stage } = populations[index];
+    const passes = stage.kind === 'permute' || (found.has(index) && stage.kind !== 'neurons');
+    if (passes) for (const source of sources(stage)) found.add(source);
+  }
+  return found;
+}
+
 /** Gives layers whose spikes are joined one scale, the largest of theirs: pooling and new addresses cannot rescale. */
 function sharedScales(topology: Topology, own: ReadonlyMap<string, number>): Record<string, number> {
   const { populations } = topology;
@@ -255,24 +288,31 @@ function sharedScales(topology: Topology, own: ReadonlyMap<string, number>): Rec
   return Object.fromEntries(names);
 }
 
-function build(original: Topology, { levels, scales, ...decisions }: QuartzParameters): CodedTopology {
+function build(
+  original: Topology,
+  { levels, scales, channelScales = {}, ...decisions }: QuartzParameters,
+): CodedTopology {
   refuse([], [...stepProblems(levels, 2, 4096), ...decisionProblems(decisions)]);
   const { topology, last, values } = expand(original, decisions.pooling);
-  const scale: number[] = [];
+  // One of all neurons of a population, or one of each channel.
+  const scale: (readonly number[])[] = [];
   const windows: (Window | undefined)[] = [];
   const populations = topology.populations.map((population, index): CodedPopulation => {
     const { name, extent, stage } = population;
     const from = sources(stage);
     const [first] = from;
     if (stage.kind === 'input') {
-      scale[index] = 1;
+      scale[index] = [1];
       return { role: 'input', neurons: 0 };
     }
     if (values.has(name) || index > last) {
       // Decoded: in the units of the original network, within the window of the source.
-      scale[index] = 1;
+      scale[index] = [1];
       windows[index] = values.has(name) ? windows[first] : undefined;
-      return { ...analog(population, values.has(name) ? 'route' : 'readout'), ...rescaled(stage, topology, scale, 1) };
+      return {
+        ...analog(population, values.has(name) ? 'route' : 'readout'),
+        ...rescaled(stage, topology, scale, [1]),
+      };
     }
     if (stage.kind === 'neurons') {
       const end = Math.max(0, ...from.map((source) => endOf(windows[source])));
@@ -294,10 +334,10 @@ function build(original: Topology, { levels, scales, ...decisions }: QuartzParam
       const input = index === 1;
       const encodes = input || values.has(topology.populations[first].name);
       scale[index] = input
-        ? scales[topology.populations[0].name]
+        ? [scales[topology.populations[0].name]]
         : encodes
           ? pooledScale(topology, scale, values, first)
-          : scales[name];
+          : (channelScales[name] ?? [scales[name]]);
       windows[index] = encodes && !input ? windows[first] : { start: end, width: levels - 1 };
       return {
         role: input ? 'input' : encodes ? 'pool' : rectify ? 'activation' : 'relay',
@@ -308,10 +348,7 @@ function build(original: Topology, { levels, scales, ...decisions }: QuartzParam
         ...rescaled(stage, topology, scale, scale[index]),
       };
     }
-    if (from.some((source) => scale[source] !== scale[first])) {
-      throw new Error(`${name} joins layers of different scales`);
-    }
-    scale[index] = scale[first];
+    scale[index] = joinedScale(name, stage, topology, scale);
     windows[index] = windows[from.reduce((a, b) => (endOf(windows[b]) > endOf(windows[a]) ? b : a))];
     const pool = stage.kind === 'maxpool';
     const decode = { scale: scale[index], shift: 0 };
@@ -325,24 +362,48 @@ function endOf(window: Window | undefined): number {
 }
 
 /** The activation that was sent as 1 before it was decoded and pooled. */
-function pooledScale({ populations }: Topology, scale: readonly number[], values: ReadonlySet<string>, index: number) {
+function pooledScale(
+  { populations }: Topology,
+  scale: readonly (readonly number[])[],
+  values: ReadonlySet<string>,
+  index: number,
+): readonly number[] {
   let spiking = index;
   while (values.has(populations[spiking].name)) [spiking] = sources(populations[spiking].stage);
   return scale[spiking];
+}
+
+/** The scale of what pooling and new addresses hand on. */
+function joinedScale(
+  name: string,
+  stage: Population['stage'],
+  { populations }: Topology,
+  scale: readonly (readonly number[])[],
+): readonly number[] {
+  const from = sources(stage);
+  const all = from.flatMap((source) => scale[source]);
+  if (all.every((one) => one === all[0])) return [all[0]];
+  if (stage.kind === 'maxpool') return all;
+  if (stage.kind !== 'concat') throw new Error(`${name} gives neurons of different scales new addresses`);
+  return from.flatMap((source) => [...channelMap(populations[source].extent.channels, scale[source]).scale]);
 }
 
 /** Synapses and bias between populations of which `scale` is sent as 1. */
 function rescaled(
   stage: Topology['populations'][number]['stage'],
   { populations }: Topology,
-  scale: readonly number[],
-  own: number,
+  scale: readonly (readonly number[])[],
+  own: readonly number[],
 ): { projections?: readonly Projection[]; bias?: Bias } {
   if (stage.kind !== 'neurons') return {};
   const projections = stage.projections.map((projection) => {
     const { extent } = populations[projection.source];
-    const map = uniformMap(extent.channels, scale[projection.source]);
-    return scaleTargets(foldSource(projection, map).projection, 1 / own);
+    const map = channelMap(extent.channels, scale[projection.source]);
+    const factors = own.map((largest) => 1 / largest);
+    return scaleTargets(foldSource(projection, map).projection, factors);
   });
-  return { projections, bias: { ...stage.bias, values: stage.bias.values.map((value) => value / own) } };
+  return {
+    projections,
+    bias: { ...stage.bias, values: stage.bias.values.map((value, i) => value / own[i % own.length]) },
+  };
 }

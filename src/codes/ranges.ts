@@ -38,6 +38,27 @@ export function rangeOf(
 }
 
 /**
+ * The largest magnitude of each channel's activations, up to the percentile; that of the layer where a channel never was
+ * active.
+ */
+export function channelRanges(
+  calibration: Calibration | undefined,
+  name: string,
+  channels: number,
+  { percentile = 100, layerPercentiles = {} }: RangeOptions,
+  layer: number,
+): number[] {
+  const percent = layerPercentiles[name] ?? percentile;
+  const statistics = statisticsOf(calibration, name);
+  return Array.from({ length: channels }, (_, channel) => {
+    const { min, max } = statistics.channels[channel];
+    const at = (percentile: number) => statistics.percentile(percentile, channel);
+    const [low, high] = percent === 100 ? [min, max] : [at(100 - percent), at(percent)];
+    return Math.max(high, -low) || layer;
+  });
+}
+
+/**
  * Throws all problems there are.
  *
  * @param inexpressible what a code cannot express.

@@ -28,12 +28,12 @@ import type { Code, CodedPopulation, CodedTopology, Tools } from './code.js';
 import { relayInput } from './edit.js';
 import { remedyFor } from './functions.js';
 import {
+  channelRanges,
   choiceProblems,
   percentileProblems,
   type RangeOptions,
   rangeOf,
   refuse,
-  statisticsOf,
   stepProblems,
 } from './ranges.js';
 import { lifCurve } from './response.js';
@@ -196,15 +196,7 @@ function largest(
   layer: number,
 ): readonly number[] {
   if (balance !== 'channel') return [layer];
-  const { percentile = 100, layerPercentiles = {} } = range;
-  const percent = layerPercentiles[name] ?? percentile;
-  const statistics = statisticsOf(calibration, name);
-  return Array.from({ length: extent.channels }, (_, channel) => {
-    const { min, max } = statistics.channels[channel];
-    const at = (percentile: number) => statistics.percentile(percentile, channel);
-    // A channel that never was active has the range of its layer.
-    return magnitude(percent === 100 ? [min, max] : [at(100 - percent), at(percent)]) || layer;
-  });
+  return channelRanges(calibration, name, extent.channels, range, layer);
 }
 
 /** {@link largest} of all neurons that spike. */

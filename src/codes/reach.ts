@@ -16,9 +16,9 @@ export interface Reach {
 
 /** The reach of a population's neurons; nothing if they do not spike. */
 export function reachOf({ neuron, decode, encoder }: CodedPopulation): Reach | undefined {
-  const scale = decode?.scale ?? 1;
+  const scale = decode?.scale ?? [1];
   if (encoder)
-    return { largest: [encoder.saturate ? scale + (decode?.shift ?? 0) : Number.POSITIVE_INFINITY], step: [0] };
+    return { largest: [encoder.saturate ? scale[0] + (decode?.shift ?? 0) : Number.POSITIVE_INFINITY], step: [0] };
   switch (neuron?.kind) {
     case 'ttfs':
       return { largest: [neuron.saturate || neuron.bounded ? neuron.window : Number.POSITIVE_INFINITY], step: [0] };
@@ -37,7 +37,7 @@ export function reachOf({ neuron, decode, encoder }: CodedPopulation): Reach | u
     }
     case 'quartz':
     case 'quartzinput':
-      return { largest: [scale], step: [scale / (neuron.levels - 1)] };
+      return { largest: scale, step: scale.map((largest) => largest / (neuron.levels - 1)) };
     case 'integrateandfire': {
       const { threshold, presentation } = neuron;
       return { largest: threshold, step: threshold.map((value) => value / presentation.steps) };

@@ -157,7 +157,7 @@ function build(topology: Topology, parameters: TtfsParameters): { topology: Topo
         neurons: neurons(extent),
         window: windows[index],
         encoder,
-        decode: { scale: q - p, shift: p },
+        decode: { scale: [q - p], shift: p },
       };
     }
     if (tail[index]) return { ...analog(population, 'readout'), ...folded };

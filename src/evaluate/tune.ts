@@ -92,13 +92,17 @@ const RATE_STEPS = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
 const ZETAS = [-0.75, -0.5, -0.3, -0.2, -0.1, 0, 0.1, 0.25, 0.5];
 const GATE_STEPS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16];
 
+const QUARTZ_VARIANTS = [{}, { balance: 'channel' }].flatMap((balance) => {
+  return ['one', 'two'].map((phases) => ({ ...balance, phases }));
+});
+
 const LADDERS: Partial<Record<CodeName, Ladder>> = {
   ttfs: { option: 'zeta', values: ZETAS, with: () => ({ saturate: true }) },
   'ttfs-alpha': { option: 'zeta', values: ZETAS },
   fs: { option: 'steps', values: GATE_STEPS },
   amos: { option: 'steps', values: GATE_STEPS },
-  quartz: { option: 'steps', values: RATE_STEPS.slice(0, 13), variants: [{ phases: 'one' }, { phases: 'two' }] },
-  if: { option: 'steps', values: RATE_STEPS },
+  quartz: { option: 'steps', values: RATE_STEPS.slice(0, 13), variants: QUARTZ_VARIANTS },
+  if: { option: 'steps', values: RATE_STEPS, variants: [{}, { balance: 'channel' }] },
   lif: { option: 'steps', values: RATE_STEPS, with: (steps) => ({ from: Math.floor(steps / 5) }) },
 };
 
@@ -151,7 +155,7 @@ export async function tune(
   };
 
   let best: Trial | undefined;
-  for (const settings of rungs(ladder, options)) {
+  for (const settings of rungs(ladder, options, knowsChannels(options.calibration))) {
     const found = await climb(settings);
     if (!best || better(found, best)) best = found;
     if (best.loss <= within) break;
@@ -193,14 +197,31 @@ export async function tune(
 }
 
 /** Settings to try, the cheapest first: for each value of the ladder one or more. */
-function rungs({ option, values, with: more, variants = [{}] }: Ladder, { options = {} }: TuneOptions): object[][] {
+function rungs(
+  { option, values, with: more, variants = [{}] }: Ladder,
+  { options = {} }: TuneOptions,
+  byChannel: boolean,
+): object[][] {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const fixed = (given as Record<string, number>)[option];
-  // A variant whose option is given is no choice.
-  const open = variants.filter((variant) => !Object.keys(variant).some((key) => key in given));
-  return (fixed === undefined ? values : [fixed]).map((value) =>
-    (open.length > 0 ? open : [{}]).map((variant) => ({ [option]: value, ...more?.(value), ...variant, ...given })),
-  );
+  return (fixed === undefined ? values : [fixed]).map((value) => {
+    const all = variants.map((variant) => ({ [option]: value, ...more?.(value), ...variant, ...given }));
+    // What is given is no choice: variants that differ in nothing else are one.
+    const possible = all.filter((one) => byChannel || !('balance' in one) || one.balance !== 'channel');
+    return possible.filter(
+      (one, at) => possible.findIndex((other) => JSON.stringify(other) === JSON.stringify(one)) === at,
+    );
+  });
+}
+
+/** Whether a calibration has percentiles of single channels. */
+function knowsChannels(calibration: Calibration | undefined): boolean {
+  const [layer] = calibration?.layers.values() ?? [];
+  try {
+    return layer !== undefined && Number.isFinite(layer.percentile(50, 0));
+  } catch {
+    return false;
+  }
 }
 
 /** Options that give one layer less and less. */

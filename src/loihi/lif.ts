@@ -64,7 +64,7 @@ export async function discretiseLif(network: SpikingNetwork, options: LifChipOpt
         return current * pace * worth[channel % worth.length];
       });
       // Gain times worth is the same for all channels.
-      const projections = stage.projections.map((one) => scaleTargets(one, gain[0] * worth[0] * pace));
+      const projections = stage.projections.map((one) => scaleTargets(one, [gain[0] * worth[0] * pace]));
       return { ...biased, stage: { ...biased.stage, projections } } as Population;
     }),
   };

@@ -2,6 +2,7 @@
 
 import { lower } from '../codes/lower.js';
 import type { QuartzParameters } from '../codes/quartz.js';
+import { refuse } from '../codes/ranges.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import { firstSpikeProgram } from './first-spike.js';
 import type { ChipProgram } from './program.js';
@@ -21,7 +22,15 @@ export interface FirstSpikeChipOptions {
  */
 export function discretiseQuartz(network: SpikingNetwork, options: FirstSpikeChipOptions = {}): ChipProgram {
   const topology = lower(network.graph);
-  const { levels, scales } = network.code.parameters as QuartzParameters;
+  const { levels, scales, channelScales = {} } = network.code.parameters as QuartzParameters;
+  refuse(
+    Object.keys(channelScales).map((layer) => ({
+      layer,
+      message: 'its channels have ranges of their own, for which there is no circuit here.',
+      remedy: 'Convert with one range for each layer: --set balance=layer.',
+    })),
+    [],
+  );
   const largest = scales[topology.populations[0].name];
   const { steps = levels, inputRange = [-largest, largest] } = options;
   return firstSpikeProgram({ code: 'quartz', topology, levels: steps, scales, inputRange });

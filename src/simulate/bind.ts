@@ -31,7 +31,7 @@ export function bindNetwork(
     return {
       name: population.name,
       shape: population.extent,
-      decodeScale: coded.decode?.scale ?? 1,
+      decodeScale: Float64Array.from(coded.decode?.scale ?? [1]),
       decodeShift: coded.decode?.shift ?? 0,
       stage: bindStage(population, coded),
     };

@@ -79,7 +79,6 @@ impl ImageDifferences {
         record: Record,
     ) -> Self {
         let population = &network.populations()[index];
-        let decode = population.decode;
         let channels = population.shape.channels;
         let mut sums = Differences::default();
         let mut active = Vec::new();
@@ -88,7 +87,7 @@ impl ImageDifferences {
         }
         let values = network.decoded(index, signal);
         for (neuron, (value, reference)) in values.into_iter().zip(reference.values(population.shape)).enumerate() {
-            let value = value * decode.scale + decode.shift;
+            let value = population.decode.activation(neuron % channels, value);
             let difference = (value - reference).to_f64();
             let reference = reference.to_f64();
             sums.max = sums.max.max(difference.abs());

@@ -56,17 +56,29 @@ impl<T: Real> Bias<T> {
 }
 
 /// How the original network's activation follows from what a population hands on: `value * scale + shift`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decode<T> {
-    /// Factor.
-    pub scale: T,
+    /// Factor: that of all neurons, or of each channel.
+    pub scale: Vec<T>,
     /// Summand.
     pub shift: T,
 }
 
+impl<T: Real> Decode<T> {
+    /// The activation that a neuron's value stands for.
+    pub(crate) fn activation(&self, channel: usize, value: T) -> T {
+        value * self.scale.get(channel).copied().unwrap_or(self.scale[0]) + self.shift
+    }
+
+    fn fault(&self, channels: usize) -> Option<String> {
+        let count = self.scale.len();
+        (count != 1 && count != channels).then(|| format!("{count} scales of {channels} channels"))
+    }
+}
+
 impl<T: Real> Default for Decode<T> {
     fn default() -> Self {
-        Self { scale: T::ONE, shift: T::ZERO }
+        Self { scale: vec![T::ONE], shift: T::ZERO }
     }
 }
 
@@ -320,6 +332,9 @@ fn check<T: Real>(
     let shape = population.shape;
     if shape.is_empty() || shape.len() > u32::MAX as usize / 2 {
         return Err(format!("{shape:?} is no shape of a population"));
+    }
+    if let Some(fault) = population.decode.fault(shape.channels) {
+        return Err(fault);
     }
     let source = |index: usize| {
         earlier.get(index).map(|p| p.shape).ok_or_else(|| format!("source {index} is not an earlier population"))

@@ -26,7 +26,7 @@ fn network<T: Real>(spiking: bool) -> Network<T> {
         },
     );
     if spiking {
-        hidden.decode = Decode { scale: T::from_f64(2.0), shift: T::from_f64(-0.25) };
+        hidden.decode = Decode { scale: vec![T::from_f64(2.0)], shift: T::from_f64(-0.25) };
     }
     let readout = dense(1, HIDDEN, 3, &numbers.reals(15));
     let populations = vec![

@@ -318,8 +318,8 @@ pub struct BindingPopulation {
     pub name: String,
     /// Arrangement of the neurons.
     pub shape: BindingShape,
-    /// The original activation is `value * scale + shift`: the scale.
-    pub decode_scale: f64,
+    /// The original activation is `value * scale + shift`: the scale of all neurons, or of each channel.
+    pub decode_scale: Float64Array,
     /// The shift.
     pub decode_shift: f64,
     /// What the population does.
@@ -539,6 +539,6 @@ fn stage<T: Real>(from: &BindingStage) -> Result<Stage<T>, String> {
 /// The kernel's population, or the name and what is wrong with it.
 pub fn population<T: Real>(from: &BindingPopulation) -> Result<Population<T>, String> {
     let stage = stage(&from.stage).map_err(|reason| format!("{}: {reason}", from.name))?;
-    let decode = Decode { scale: T::from_f64(from.decode_scale), shift: T::from_f64(from.decode_shift) };
+    let decode = Decode { scale: rounded(&from.decode_scale), shift: T::from_f64(from.decode_shift) };
     Ok(Population { name: from.name.clone(), shape: (&from.shape).into(), decode, stage })
 }

@@ -126,7 +126,8 @@ impl<T: Real> Timing<T> {
                 let remainder = if quartz.readout { value } else { T::ZERO };
                 let value = quartz.value_at::<T>(step) + remainder;
                 // A potential below the threshold tells how far below zero the rectifier has found the neuron.
-                values[key as usize] = if quartz.rectify { value.max(T::ZERO) } else { value };
+                let below = quartz.readout && quartz.rectify && value < T::ZERO;
+                values[key as usize] = if below { T::ZERO } else { value };
             }
         }
     }
