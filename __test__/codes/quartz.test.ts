@@ -233,6 +233,70 @@ test.each(ENGINES)('a last layer that is rectified sends no negative values (%s 
   });
 });
 
+describe.each(ENGINES)('an image with negative values, %s engine', (engine) => {
+  const graph = new GraphBuilder([2, 5, 5])
+    .conv(6, { kernel: [3, 3], pads: [1, 1, 1, 1] }, 4)
+    .relu()
+    .maxPool({ kernel: [2, 2], strides: [1, 1] })
+    .conv(4, { kernel: [2, 2] }, 3)
+    .relu()
+    .reshape([36])
+    .dense(4)
+    .build();
+  const batch = { data: uniform(8 * 50, 9), shape: [8, 2, 5, 5] };
+  const run = async (options: QuartzOptions) => {
+    const calibration = await calibrate(graph, [batch], { channelPercentiles: true });
+    const all = { steps: 1024, percentile: 100, phases: 'two', bias: 'weight', ...options } as const;
+    const network = await convert(graph, { code: 'quartz', calibration, ...all });
+    const { logits, original } = await network.run(batch, { engine, precision: 'f64', compare: true });
+    const own = original?.logits.data ?? [];
+    const scale = Math.max(...Array.from(own, Math.abs));
+    const error = Math.max(...Array.from(logits.data, (logit, i) => Math.abs(logit - own[i]))) / scale;
+    const layers = (original?.differences ?? []).map(({ name, relativeRms }) => [name, relativeRms] as const);
+    return { error, layers: new Map(layers) };
+  };
+
+  test('is right in the first layer if it is shifted, and may not be as it is', async () => {
+    const [signed, shifted] = [await run({ input: 'signed' }), await run({ input: 'shifted' })];
+    expect(shifted.error).toBeLessThan(0.02);
+    expect(signed.error).toBeGreaterThan(3 * shifted.error);
+  });
+
+  test('channels with ranges of their own stand for the same activations', async () => {
+    const { error, layers } = await run({ input: 'shifted', balance: 'channel' });
+    expect(error).toBeLessThan(0.02);
+    for (const [name, relativeRms] of layers) expect(relativeRms, name).toBeLessThan(0.02);
+  });
+});
+
+test('a bias that is a weight is neither rounded nor limited', async () => {
+  const graph = new GraphBuilder([1])
+    .affine(Float64Array.of(1), Float64Array.of(0))
+    .add(
+      {
+        op: 'Dense',
+        weights: { values: constant([1, 1], [0.5]) },
+        layout: 'in-out',
+        bias: { values: Float64Array.of(0.3) },
+      },
+      [1],
+    )
+    .relu()
+    .dense(1)
+    .build();
+  const calibration = await calibrate(graph, [{ data: [0, 1], shape: [2, 1] }]);
+  const error = async (bias: 'time' | 'weight') => {
+    // Levels of 0.2: a bias of 0.3 lies between two.
+    const options = { steps: 5, percentile: 100, phases: 'two', bias } as const;
+    const network = await convert(graph, { code: 'quartz', calibration, ...options });
+    const { original } = await network.run({ data: [1], shape: [1, 1] }, { precision: 'f64', compare: true });
+    return original?.differences.find(({ name }) => name.startsWith('Activation'))?.max ?? Number.NaN;
+  };
+  // Single precision of the weights that are stored.
+  expect(await error('weight')).toBeLessThan(1e-6);
+  expect(await error('time')).toBeGreaterThan(0.01);
+});
+
 test.each([
   [{ steps: 1 }, /1 steps/],
   [{ steps: 5000 }, /5000 steps/],

@@ -140,7 +140,7 @@ describe('findings', () => {
     expect(steps).toBeGreaterThan(5);
     expect(findings[0].remedy).toContain(`--steps ${layer}=${steps}`);
     // The remedy is one.
-    const mended = await diagnose(await converted({ code: 'fs', ...allRemedies(findings) }), images);
+    const mended = await diagnose(await converted({ code: 'fs', ...allRemedies(findings) } as ConvertOptions), images);
     expect(mended.findings.filter((finding) => finding.layer === layer)).toEqual([]);
     expect(mended.output.logits).toBeLessThan(0.2 * findings[0].cost);
   });

@@ -80,7 +80,8 @@ describe('tune', () => {
   });
 
   test('what is given stays', async () => {
-    const given = { steps: 24, phases: 'two', percentile: 99.5 } as const;
+    const fixed = { phases: 'two', bias: 'weight', input: 'shifted' } as const;
+    const given = { steps: 24, ...fixed, percentile: 99.5 };
     const { trials, met } = await tune(graph, images, { code: 'quartz', calibration, options: given, within: 0.05 });
     expect(met).toBe(true);
     expect(trials.map(({ options }) => options)).toEqual([given]);

@@ -20,6 +20,7 @@ import type { Calibration } from './calibration.js';
 import type { Code, CodedPopulation, CodedTopology, Tools, Window } from './code.js';
 import { channelMap, foldSource, relay, relayBehind, relayInput, scaleTargets, withSources } from './edit.js';
 import { remedyFor } from './functions.js';
+import { sumOfBiases } from './lower.js';
 import {
   channelRanges,
   choiceProblems,
@@ -47,6 +48,12 @@ export interface QuartzOptions extends RangeOptions {
   readonly steps?: number;
   /** Whether neurons share the range of their layer, or have that of their channel; this needs channel percentiles. */
   readonly balance?: 'layer' | 'channel';
+  /**
+   * Whether the image is put on the grid as it is (`signed`, the default: its negative values spike after the readout of
+   * the first layer, which may then be wrong), or `shifted` so that its smallest value is 0 (a bias of the first layer
+   * makes up for it; choose `bias: 'weight'` with it, since such biases are large).
+   */
+  readonly input?: 'signed' | 'shifted';
   /** Whether activations are normalised; a network that is normalised already need not be. True if absent. */
   readonly normalise?: boolean;
   /** Whether a neuron that has spiked stays silent, as on Loihi; in the authors' simulation it may spike again. */
@@ -58,8 +65,11 @@ export interface QuartzOptions extends RangeOptions {
   readonly phases?: 'one' | 'two';
   /** Whether values are rounded to the `nearest` level (threshold T - 1/2, the default) or `down` (T, as on Loihi). */
   readonly rounding?: 'nearest' | 'down';
-  /** Whether a bias spikes at the `time` of its value (the default), or at that of its magnitude with its `sign`. */
-  readonly bias?: 'time' | 'sign';
+  /**
+   * Whether a bias spikes at the `time` of its value (the default), at that of its magnitude with its `sign`, or at that
+   * of 1 with its value as `weight`: then it is not rounded, and none is too large.
+   */
+  readonly bias?: 'time' | 'sign' | 'weight';
   /** Largest magnitude of a normalised bias, at most 2; what is beyond is lost. 1.5 if absent. */
   readonly biasLimit?: number;
   /** Whether neurons whose value is zero do not spike; in the authors' simulation all do. */
@@ -83,6 +93,8 @@ export interface QuartzParameters extends Decisions {
   readonly levels: number;
   /** The activation of each population that is sent as 1, by name. */
   readonly scales: Readonly<Record<string, number>>;
+  /** What is sent as 0 of the image; 0 if absent. Its scale is then that of what is beyond. */
+  readonly inputShift?: number;
   /** The same of each channel of some of them, where channels have ranges of their own. */
   readonly channelScales?: Readonly<Record<string, readonly number[]>>;
 }
@@ -97,6 +109,7 @@ export const quartz: Code<QuartzOptions, QuartzParameters> = {
     steps: 16,
     normalise: true,
     balance: 'layer',
+    input: 'signed',
     latch: false,
     phases: 'one',
     rounding: 'nearest',
@@ -200,7 +213,15 @@ function parametrise(
   options: QuartzOptions,
   tools: Tools,
 ): QuartzParameters {
-  const { steps, normalise, balance, percentile, layerPercentiles, ...decisions } = {
+  const {
+    steps,
+    normalise,
+    balance,
+    input: placed,
+    percentile,
+    layerPercentiles,
+    ...decisions
+  } = {
     ...quartz.defaults,
     ...options,
   } as Required<QuartzOptions>;
@@ -211,6 +232,7 @@ function parametrise(
     ...stepProblems(steps, 2, 4096),
     ...decisionProblems(decisions),
     ...choiceProblems('balance', balance, ['layer', 'channel']),
+    ...choiceProblems('input', placed, ['signed', 'shifted']),
     ...percentileProblems(range, [input.name, ...integrating]),
   ]);
   const magnitude = ([low, high]: readonly [number, number]) => Math.max(high, -low) || 1;
@@ -222,17 +244,21 @@ function parametrise(
     return [name, largest > 0 ? largest : (ceilings.get(name) ?? 1)];
   });
   // The input's own extremes are its range: nothing of it is clipped.
-  const inputScale = normalise ? magnitude(rangeOf(calibration, input.name, {})) : 1;
+  const [least, most] = normalise ? rangeOf(calibration, input.name, {}) : [0, 1];
+  const shifts = placed === 'shifted' && least < 0 && least < most && isFolded(topology);
+  const inputScale = shifts ? most - least : magnitude([least, most]);
   const shared = sharedScales(topology, new Map([[input.name, inputScale], ...scales]));
-  if (balance === 'layer' || !normalise) return { levels: steps, ...decisions, scales: shared };
+  const common = { levels: steps, ...decisions, scales: shared, ...(shifts && { inputShift: least }) };
+  if (balance === 'layer' || !normalise) return common;
   const fixed = scrambled(topology);
-  const single = topology.populations.filter(({ name, stage }, index) => {
-    return integrating.includes(name) && !fixed.has(index) && stage.kind === 'neurons' && !ceilings.get(name);
+  const single = topology.populations.filter(({ stage }, index) => {
+    // What may be negative has less room below zero than above: it keeps the range of its layer.
+    return stage.kind === 'neurons' && stage.activation === 'relu' && !fixed.has(index);
   });
   const channelScales = single.map(({ name, extent }) => {
     return [name, channelRanges(calibration, name, extent.channels, range, shared[name])];
   });
-  return { levels: steps, ...decisions, scales: shared, channelScales: Object.fromEntries(channelScales) };
+  return { ...common, channelScales: Object.fromEntries(channelScales) };
 }
 
 function decisionProblems({ phases, rounding, bias, pooling, readout: read, biasLimit }: Decisions): Problem[] {
@@ -240,7 +266,7 @@ function decisionProblems({ phases, rounding, bias, pooling, readout: read, bias
   return [
     ...choiceProblems('phases', phases, ['one', 'two']),
     ...choiceProblems('rounding', rounding, ['nearest', 'down']),
-    ...choiceProblems('bias', bias, ['time', 'sign']),
+    ...choiceProblems('bias', bias, ['time', 'sign', 'weight']),
     ...choiceProblems('pooling', pooling, ['spiking', 'analog']),
     ...choiceProblems('readout', read, ['times', 'potentials']),
     ...(possible ? [] : [{ message: `biasLimit cannot be ${biasLimit}.`, remedy: 'Choose a number from 0 to 2.' }]),
@@ -263,6 +289,15 @@ function joined({ populations }: Topology): readonly number[] {
     for (const source of sources(stage)) parent[root(source)] = root(index);
   });
   return parent.map((_, index) => root(index));
+}
+
+/** Whether synapses alone read the image, so that a shift of it can be a bias of what they drive. */
+function isFolded({ populations }: Topology): boolean {
+  return populations.every(({ stage }) =>
+    stage.kind === 'neurons'
+      ? stage.projections.every(({ source, pool }) => source !== 0 || !pool)
+      : !sources(stage).includes(0),
+  );
 }
 
 /** The populations whose neurons get addresses of other channels: these must have one scale. */
@@ -290,7 +325,7 @@ function sharedScales(topology: Topology, own: ReadonlyMap<string, number>): Rec
 
 function build(
   original: Topology,
-  { levels, scales, channelScales = {}, ...decisions }: QuartzParameters,
+  { levels, scales, channelScales = {}, inputShift = 0, ...decisions }: QuartzParameters,
 ): CodedTopology {
   refuse([], [...stepProblems(levels, 2, 4096), ...decisionProblems(decisions)]);
   const { topology, last, values } = expand(original, decisions.pooling);
@@ -311,7 +346,7 @@ function build(
       windows[index] = values.has(name) ? windows[first] : undefined;
       return {
         ...analog(population, values.has(name) ? 'route' : 'readout'),
-        ...rescaled(stage, topology, scale, [1]),
+        ...rescaled(population, topology, scale, [1], inputShift),
       };
     }
     if (stage.kind === 'neurons') {
@@ -326,7 +361,7 @@ function build(
         silentZeros: decisions.silentZeros,
         twoPhases: decisions.phases === 'two' || bounded,
         floor: decisions.rounding === 'down',
-        signedBias: decisions.bias === 'sign',
+        bias: decisions.bias,
         biasLimit: decisions.biasLimit,
         readout: index === last && decisions.readout === 'potentials',
       };
@@ -344,8 +379,10 @@ function build(
         neurons: neurons(extent),
         window: windows[index],
         neuron: encodes ? { kind: 'quartzinput', levels, between: false } : neuron,
-        decode: { scale: scale[index], shift: 0 },
-        ...rescaled(stage, topology, scale, scale[index]),
+        decode: { scale: scale[index], shift: input ? inputShift : 0 },
+        ...(input
+          ? placedInput(stage, inputShift, scale[index])
+          : rescaled(population, topology, scale, scale[index], inputShift)),
       };
     }
     scale[index] = joinedScale(name, stage, topology, scale);
@@ -388,22 +425,37 @@ function joinedScale(
   return from.flatMap((source) => [...channelMap(populations[source].extent.channels, scale[source]).scale]);
 }
 
-/** Synapses and bias between populations of which `scale` is sent as 1. */
-function rescaled(
-  stage: Topology['populations'][number]['stage'],
-  { populations }: Topology,
-  scale: readonly (readonly number[])[],
-  own: readonly number[],
+/** Synapses and bias of the neurons that put the image on the grid. */
+function placedInput(
+  stage: Population['stage'],
+  shift: number,
+  [scale]: readonly number[],
 ): { projections?: readonly Projection[]; bias?: Bias } {
   if (stage.kind !== 'neurons') return {};
+  const projections = stage.projections.map((projection) => scaleTargets(projection, [1 / scale]));
+  return { projections, bias: { ...stage.bias, values: stage.bias.values.map((value) => (value - shift) / scale) } };
+}
+
+/**
+ * Synapses and bias between populations of which `scale` is sent as 1; of the image, whose neurons are the second
+ * population, `shift` is sent as 0.
+ */
+function rescaled(
+  { extent: own, stage }: Population,
+  { populations }: Topology,
+  scale: readonly (readonly number[])[],
+  largest: readonly number[],
+  shift: number,
+): { projections?: readonly Projection[]; bias?: Bias } {
+  if (stage.kind !== 'neurons') return {};
+  let { bias } = stage;
+  const factors = largest.map((one) => 1 / one);
   const projections = stage.projections.map((projection) => {
-    const { extent } = populations[projection.source];
-    const map = channelMap(extent.channels, scale[projection.source]);
-    const factors = own.map((largest) => 1 / largest);
-    return scaleTargets(foldSource(projection, map).projection, factors);
+    const { source } = projection;
+    const map = channelMap(populations[source].extent.channels, scale[source], source === 1 ? shift : 0);
+    const folded = foldSource(projection, map);
+    if (folded.bias) bias = sumOfBiases(bias, folded.bias, own);
+    return scaleTargets(folded.projection, factors);
   });
-  return {
-    projections,
-    bias: { ...stage.bias, values: stage.bias.values.map((value, i) => value / own[i % own.length]) },
-  };
+  return { projections, bias: { ...bias, values: bias.values.map((value, i) => value / largest[i % largest.length]) } };
 }

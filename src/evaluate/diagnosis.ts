@@ -80,6 +80,8 @@ export type FindingKind =
   | 'early'
   /** Biases are larger than a spike can say. */
   | 'bias'
+  /** Negative values of the image arrive after the readout of the first layer. */
+  | 'negative'
   /** Neurons are silent that are active in the original network. */
   | 'dead'
   /** The layers lose more together than alone: spikes come unevenly. */
@@ -95,6 +97,8 @@ export interface Remedy {
   readonly biasLimit?: number;
   readonly balance?: 'channel';
   readonly gates?: 'fitted';
+  readonly input?: 'shifted';
+  readonly bias?: 'weight';
 }
 
 /** One thing that costs accuracy. */

@@ -6,6 +6,7 @@
 import { type LayerStatistics, shareBeyond } from '../codes/calibration.js';
 import { codeNamed } from '../codes/index.js';
 import type { Reach } from '../codes/reach.js';
+import { sources } from '../codes/topology.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import type { Finding, LayerDiagnosis, OutputError, Remedy } from './diagnosis.js';
 import { bestPercentile, expectedError, rangeAt } from './layer-range.js';
@@ -82,7 +83,7 @@ function inLayer(network: SpikingNetwork, layer: LayerDiagnosis, stats: LayerSta
   if (ranges.length === 0) ranges.push(...ofRange(network, layer, stats));
   // With a range that is far too small, all else is wrong too.
   if (ranges.some(({ kind }) => kind === 'clipped' || kind === 'channels')) return ranges;
-  const found = [...ranges, ...ofBias(network, layer), ...ofTiming(layer)];
+  const found = [...ranges, ...ofBias(network, layer), ...ofTiming(layer), ...ofImage(network, layer, levelsOf(layer))];
   // Whatever else is wrong may be why an error is large; only then is it the number of levels.
   return found.length > 0 ? found : ofLevels(network, layer);
 }
@@ -164,6 +165,30 @@ function ofTiming({ early = 0, saturated }: LayerDiagnosis): Symptom[] {
       options: { phases: 'two' },
     },
   ];
+}
+
+/** Whether the layer reads an image whose negative values come too late for it. */
+function ofImage({ coded, code }: SpikingNetwork, { name, alone }: LayerDiagnosis, levels: number): Symptom[] {
+  if (code.name !== 'quartz') return [];
+  const { populations } = coded.topology;
+  const at = populations.findIndex((population) => population.name === name);
+  const [image, placed] = [coded.populations[1], populations[1].name];
+  const late = (image.decode?.shift ?? 0) === 0 && sources(populations[at].stage).includes(1);
+  // Rounding alone makes an error of about a level in six of the range.
+  if (!late || alone.relativeRms < 3 / levels) return [];
+  return [
+    {
+      kind: 'negative',
+      message: `it is off by ${(100 * alone.relativeRms).toPrecision(2)} %: negative values of ${placed} spike after its readout.`,
+      remedy: 'Shift the image so that its smallest value is 0: --set input=shifted --set bias=weight.',
+      options: { input: 'shifted', bias: 'weight' },
+    },
+  ];
+}
+
+/** Levels that neurons tell apart. */
+function levelsOf({ reach }: LayerDiagnosis): number {
+  return mean(reach.largest) / mean(reach.step);
 }
 
 /** Whether biases are larger than their spikes can say. */

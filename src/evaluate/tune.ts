@@ -92,9 +92,8 @@ const RATE_STEPS = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
 const ZETAS = [-0.75, -0.5, -0.3, -0.2, -0.1, 0, 0.1, 0.25, 0.5];
 const GATE_STEPS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16];
 
-const QUARTZ_VARIANTS = [{}, { balance: 'channel' }].flatMap((balance) => {
-  return ['one', 'two'].map((phases) => ({ ...balance, phases }));
-});
+const WAITING = { phases: 'two', bias: 'weight', input: 'shifted' };
+const QUARTZ_VARIANTS = [{ phases: 'one' }, { phases: 'two' }, WAITING];
 
 const LADDERS: Partial<Record<CodeName, Ladder>> = {
   ttfs: { option: 'zeta', values: ZETAS, with: () => ({ saturate: true }) },

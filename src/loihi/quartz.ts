@@ -22,7 +22,7 @@ export interface FirstSpikeChipOptions {
  */
 export function discretiseQuartz(network: SpikingNetwork, options: FirstSpikeChipOptions = {}): ChipProgram {
   const topology = lower(network.graph);
-  const { levels, scales, channelScales = {} } = network.code.parameters as QuartzParameters;
+  const { levels, scales, channelScales = {}, inputShift = 0 } = network.code.parameters as QuartzParameters;
   refuse(
     Object.keys(channelScales).map((layer) => ({
       layer,
@@ -32,6 +32,7 @@ export function discretiseQuartz(network: SpikingNetwork, options: FirstSpikeChi
     [],
   );
   const largest = scales[topology.populations[0].name];
-  const { steps = levels, inputRange = [-largest, largest] } = options;
+  const { steps = levels, inputRange = inputShift === 0 ? [-largest, largest] : [inputShift, inputShift + largest] } =
+    options;
   return firstSpikeProgram({ code: 'quartz', topology, levels: steps, scales, inputRange });
 }

@@ -186,8 +186,8 @@ pub enum BindingNeuron {
         two_phases: bool,
         /// Whether values are rounded down.
         floor: bool,
-        /// Whether the bias spike carries the sign as its weight.
-        signed_bias: bool,
+        /// How a bias spikes: at the `time` of its value, at that of its magnitude with its `sign`, or as a `weight`.
+        bias: String,
         /// Largest magnitude of a bias.
         bias_limit: f64,
         /// Whether the spikes are read as an output, and the potential with them.
@@ -453,7 +453,7 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             latch,
             two_phases,
             floor,
-            signed_bias,
+            bias,
             bias_limit,
             readout,
         } => Neuron::Quartz(Quartz {
@@ -463,7 +463,12 @@ fn neuron<T: Real>(from: &BindingNeuron) -> Result<Neuron<T>, String> {
             latch: *latch,
             two_phases: *two_phases,
             floor: *floor,
-            bias: if *signed_bias { BiasSpike::Sign } else { BiasSpike::Time },
+            bias: match bias.as_str() {
+                "time" => BiasSpike::Time,
+                "sign" => BiasSpike::Sign,
+                "weight" => BiasSpike::Weight,
+                other => return Err(format!("a bias does not spike by its {other}")),
+            },
             bias_limit: *bias_limit,
             readout: *readout,
             between: false,

@@ -34,6 +34,8 @@ pub enum BiasSpike {
     Time,
     /// At the step of its magnitude, with its sign as weight: the authors' circuits on Loihi.
     Sign,
+    /// At the step of 1, with its value as weight: nothing is rounded, and none is too large.
+    Weight,
 }
 
 /// A neuron that integrates spikes on a grid of time. The authors' two repositories differ in some decisions.
@@ -131,10 +133,13 @@ impl Quartz {
 
     /// Step and weight of the spike of a bias, if it has one.
     pub(crate) fn bias_spike<T: Real>(self, bias: T) -> Option<(usize, T)> {
+        if self.bias == BiasSpike::Weight {
+            return (bias != T::ZERO).then(|| (self.step_of(T::ONE), bias));
+        }
         let limit = T::from_f64(self.bias_limit);
         let bias = bias.max(-limit).min(limit);
         match self.bias {
-            BiasSpike::None => None,
+            BiasSpike::None | BiasSpike::Weight => None,
             BiasSpike::Time => Some((self.step_of(bias), T::ONE)),
             BiasSpike::Sign if bias == T::ZERO => None,
             BiasSpike::Sign => Some((self.step_of(bias.abs()), if bias < T::ZERO { -T::ONE } else { T::ONE })),
