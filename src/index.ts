@@ -73,6 +73,7 @@ export {
   type BatchReport,
   type EvaluateOptions,
   type Evaluation,
+  type EvaluationState,
   evaluate,
   type LabelledBatch,
   type LayerReport,
@@ -96,7 +97,7 @@ export type { FitRun } from './fit/run.js';
 export type { Constant, DataType } from './graph/constant.js';
 export { describeGraph, type GraphDescription, type NodeDescription } from './graph/describe.js';
 export type * from './graph/graph.js';
-export { type Approximation, type ReadOnnxOptions, readOnnx } from './import/index.js';
+export { APPROXIMATIONS, type Approximation, type ReadOnnxOptions, readOnnx } from './import/index.js';
 export { kernelLevels, kernelVersion } from './kernel.js';
 export { activityOf } from './loihi/activity.js';
 export { discretiseAmos, type GateChipOptions } from './loihi/amos.js';

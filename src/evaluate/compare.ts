@@ -16,7 +16,7 @@ import { type Difference, pairedDifference } from './paired.js';
 export type CodeSettings = { [Name in CodeName]: { readonly code: Name } & CodeOptions[Name] }[CodeName];
 
 /** Options of {@link compare}. */
-export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress' | 'onBatch'> {
+export interface CompareOptions extends Omit<EvaluateOptions, 'onProgress' | 'onBatch' | 'onState' | 'from'> {
   /** Statistics of the graph's activations, from `calibrate`; most codes need them. */
   readonly calibration?: Calibration;
   /** The codes to compare; a code may be among them more than once. All, with their defaults, if absent. */

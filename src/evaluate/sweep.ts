@@ -24,7 +24,8 @@ export const KNOBS: readonly Knob[] = [
 export const LIMITS: readonly Knob[] = ['timeLevels', 'weightBits'];
 
 /** Options of {@link sweep}. */
-export interface SweepOptions extends Omit<EvaluateOptions, 'batch' | 'throughputSeconds' | 'onProgress'> {
+export interface SweepOptions
+  extends Omit<EvaluateOptions, 'batch' | 'throughputSeconds' | 'onProgress' | 'onBatch' | 'onState' | 'from'> {
   /** What is varied: a {@link Knob}, or whatever the networks differ in if they are made for each value. */
   readonly knob: string;
   /** Its values; 0 of a knob is no disturbance. */
