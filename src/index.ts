@@ -77,6 +77,7 @@ export {
   evaluate,
   type LabelledBatch,
   type LayerReport,
+  type Scores,
 } from './evaluate/evaluate.js';
 export { allRemedies } from './evaluate/findings.js';
 export type { Timing } from './evaluate/latency.js';

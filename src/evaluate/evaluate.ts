@@ -61,7 +61,7 @@ export interface EvaluationState {
 }
 
 /** Numbers of images. */
-interface Scores {
+export interface Scores {
   right: number;
   annRight: number;
   right5: number;
