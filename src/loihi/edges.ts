@@ -1,7 +1,7 @@
 /** Axons between the parts of two groups, as they are cut: in closed form, axis by axis. */
 
-import type { Candidate } from './candidates.js';
 import type { AxonCosts } from './chip.js';
+import type { Candidate } from './cut.js';
 import type { AxisFanOut, FanOut } from './fan-out.js';
 import type { Span } from './layout.js';
 

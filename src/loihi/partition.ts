@@ -2,18 +2,10 @@
 
 import { neurons } from '../codes/topology.js';
 import { LayoutError, type Problem } from '../errors.js';
-import {
-  type Candidate,
-  candidatesOf,
-  cut,
-  type Excess,
-  excessOf,
-  leastParts,
-  type Node,
-  slotsFor,
-} from './candidates.js';
+import { candidatesOf, cut, type Excess, excessOf, leastParts, type Node, slotsFor } from './candidates.js';
 import type { ChipDescription } from './chip.js';
 import { Costs } from './cost.js';
+import type { Candidate } from './cut.js';
 import type { ChipNetwork } from './network.js';
 import { type Bin, type Item, pack } from './pack.js';
 import type { Pause } from './pause.js';

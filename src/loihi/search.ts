@@ -5,9 +5,10 @@
  * dynamic programming.
  */
 
-import type { Candidate, Node } from './candidates.js';
+import type { Node } from './candidates.js';
 import type { ChipDescription, CoreLimits } from './chip.js';
 import type { Costs } from './cost.js';
+import type { Candidate } from './cut.js';
 import { type Axons, axonsOf } from './edges.js';
 import type { Pause } from './pause.js';
 import type { Wiring } from './wiring.js';
