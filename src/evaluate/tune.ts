@@ -70,7 +70,7 @@ export interface Tuned {
   readonly within: number;
   /** Whether the loss is met. */
   readonly met: boolean;
-  /** The cheapest settings that meet it; if none does, those that lose least. */
+  /** The cheapest settings that meet it, of those that cost the same the ones whose logits are closest; if none does, those that lose least. */
   readonly best: Trial;
   /** All that was tried, in this order. */
   readonly trials: readonly Trial[];
@@ -168,13 +168,14 @@ export async function tune(
     ...{ met, best, trials, pareto: pareto(trials) },
   };
 
-  /** The best of the variants of one value. */
+  /** Of the variants of one value, which cost the same, the one whose logits are closest. */
   async function climb(settings: readonly object[]): Promise<Trial> {
     let found: Trial | undefined;
     for (const one of settings) {
       for (const variant of [one, ...(await bench.withBestRanges(one))]) {
         const trial = await attempt(variant);
-        if (!found || better(trial, found)) found = trial;
+        // Of few images logits tell more than labels do.
+        if (!found || trial.logits < found.logits) found = trial;
       }
     }
     if (!found) throw new Error('a rung has a setting');
