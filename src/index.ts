@@ -93,6 +93,7 @@ export {
   sweep,
 } from './evaluate/sweep.js';
 export { type Trial, type Tuned, type TuneOptions, tune } from './evaluate/tune.js';
+export { type TuneCodesOptions, type TunedCodes, tuneCodes } from './evaluate/tune-codes.js';
 export { type FitOptions, fitGate, type GateFit } from './fit/fit.js';
 export type { FitRun } from './fit/run.js';
 export type { Constant, DataType } from './graph/constant.js';

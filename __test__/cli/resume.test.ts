@@ -4,13 +4,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../data/support.js';
+import { DIGITS, DIGITS_MODEL, TRAINING_DIGITS } from '../support/digits.js';
 import { fail, firstspike, start, succeed } from './support.js';
 
 const folder = temporaryFolder();
-const demo = (name: string) => new URL(`../../demo/${name}`, import.meta.url).pathname;
-const data = `idx:${demo('t10k-images-idx3-ubyte.gz')},${demo('t10k-labels-idx1-ubyte.gz')}`;
-const train = `idx:${demo('train-first1000-images-idx3-ubyte.gz')}`;
-const evaluation = ['eval', demo('digits-bn.onnx'), '--code', 'quartz', '--steps', '8', '--data', data];
+const data = DIGITS;
+const train = TRAINING_DIGITS;
+const evaluation = ['eval', DIGITS_MODEL, '--code', 'quartz', '--steps', '8', '--data', data];
 const args = [...evaluation, '--calibrate', train, '--calibrate-limit', '100', '--threads', '1'];
 
 describe.concurrent('an evaluation that was killed', () => {
@@ -49,7 +49,7 @@ describe.concurrent('an evaluation that was killed', () => {
 
   test('needs images that are independent', async () => {
     const sequence = ['--code', 'lif', '--set', 'reset=never', '--data', data, '--calibrate', train];
-    const { problems } = await fail(2, 'eval', demo('digits-bn.onnx'), ...sequence, '--resume', folder.path('x.json'));
+    const { problems } = await fail(2, 'eval', DIGITS_MODEL, ...sequence, '--resume', folder.path('x.json'));
     expect(problems[0].message).toContain('keeps its state');
   });
 });

@@ -16,8 +16,10 @@ import { readOnnx } from '../../src/import/index.js';
 import { CodedNetwork } from '../../src/simulate/coded-network.js';
 import { asImages } from '../../src/simulate/images.js';
 import { SpikingNetwork } from '../../src/simulate/spiking-network.js';
+import { dataFile, describeWithData } from '../support/data.js';
+import { readDigits } from '../support/digits.js';
+import { constant, GraphBuilder } from '../support/graphs.js';
 
-const demo = (name: string) => new URL(`../../demo/${name}`, import.meta.url).pathname;
 const IMAGES = 48;
 
 let graph: Graph;
@@ -25,14 +27,7 @@ let calibration: Calibration;
 let images: LabelledBatch[];
 
 beforeAll(async () => {
-  graph = await readOnnx(demo('digits-bn.onnx'));
-  const shape = [1, 28, 28];
-  const train = await openDataset(`idx:${demo('train-first1000-images-idx3-ubyte.gz')}`, { shape });
-  const labels = demo('t10k-labels-idx1-ubyte.gz');
-  const test = await openDataset(`idx:${demo('t10k-images-idx3-ubyte.gz')},${labels}`, { shape });
-  calibration = await calibrate(graph, train.batches({ size: 64, limit: 200 }), { channelPercentiles: true });
-  images = [];
-  for await (const batch of test.batches({ size: IMAGES, limit: IMAGES })) images.push(batch);
+  ({ graph, calibration, images } = await readDigits(IMAGES));
 });
 
 function converted(options: ConvertOptions): Promise<SpikingNetwork> {
@@ -165,14 +160,83 @@ describe('findings', () => {
     expect(sound.findings.filter(({ kind }) => kind === 'channels')).toEqual([]);
   });
 
+  /** What is found of a small network in a code, and the layers' figures. */
+  async function found(graph: Graph, batch: LabelledBatch, options: ConvertOptions) {
+    const calibration = await calibrate(graph, [batch], { channelPercentiles: true });
+    return diagnose(await convert(graph, { ...options, calibration, onWarning() {} }), [batch]);
+  }
+
+  /** One hidden layer: `relu(W x + b)`, read as it is. */
+  function hidden(weights: readonly number[], bias = 0): Graph {
+    const inputs = weights.length;
+    return new GraphBuilder([inputs])
+      .add(
+        {
+          op: 'Dense',
+          weights: { values: constant([inputs, 1], weights) },
+          layout: 'in-out',
+          bias: { values: Float64Array.of(bias) },
+        },
+        [1],
+      )
+      .relu()
+      .add(
+        {
+          op: 'Dense',
+          weights: { values: constant([1, 1], [1]) },
+          layout: 'in-out',
+          bias: { values: Float64Array.of(0) },
+        },
+        [1],
+      )
+      .build();
+  }
+
   test('neurons that spike before their inputs are in', async () => {
-    const network = await converted({ code: 'quartz', steps: 32, percentile: 100 });
-    const layer = activations(network)[1];
-    const { layers } = await diagnose(network, images);
-    const found = layers.find(({ name }) => name === layer);
-    const two = await diagnose(await converted({ code: 'quartz', steps: 32, percentile: 100, phases: 'two' }), images);
-    const waiting = two.layers.find(({ name }) => name === layer);
-    expect(waiting?.early ?? 1).toBeLessThanOrEqual(found?.early ?? 0);
+    // The large input comes early and is excitatory; what inhibits comes later.
+    const images = { data: [1, 0.6, 1, 0.55, 1, 0.5, 1, 0.4], shape: [4, 2] };
+    const options = { code: 'quartz', steps: 64, percentile: 100 } as const;
+    const one = await found(hidden([4, -6]), images, { ...options, phases: 'one' });
+    expect(one.findings[0]).toMatchObject({ kind: 'early', options: { phases: 'two' } });
+    expect(one.layers.find(({ name }) => name === one.findings[0].layer)?.early).toBeGreaterThan(0.2);
+    const two = await found(hidden([4, -6]), images, { ...options, phases: 'two' });
+    expect(two.findings.map(({ kind }) => kind)).not.toContain('early');
+  });
+
+  test('negative values of the image, only where there are any', async () => {
+    const options = { code: 'quartz', steps: 64, percentile: 100, phases: 'two', bias: 'weight' } as const;
+    const graph = hidden([4, -6]);
+    const negative = { data: [0.5, -0.5, 1, -0.25, 0.25, -1, 1, 0.5], shape: [4, 2] };
+    const signed = await found(graph, negative, options);
+    expect(signed.findings[0]).toMatchObject({ kind: 'negative', options: { input: 'shifted', bias: 'weight' } });
+    const shifted = await found(graph, negative, { ...options, input: 'shifted' });
+    expect(shifted.output.logits).toBeLessThan(signed.output.logits / 2);
+    // What puts the image on the grid has no percentile to choose.
+    expect(shifted.findings.map(({ kind }) => kind)).not.toContain('wide');
+    const positive = { data: negative.data.map(Math.abs), shape: [4, 2] };
+    const kinds = (await found(graph, positive, options)).findings.map(({ kind }) => kind);
+    expect(kinds).not.toContain('negative');
+  });
+
+  test('biases beyond the window', async () => {
+    const images = { data: [0.5, 0.75, 1, 0.9], shape: [4, 1] };
+    const options = { code: 'quartz', steps: 256, percentile: 100, phases: 'two' } as const;
+    // The activations reach 1, the bias is 1.75 of that.
+    const { findings } = await found(hidden([-1.5], 1.75), images, { ...options, biasLimit: 1 });
+    expect(findings[0]).toMatchObject({ kind: 'bias', options: { biasLimit: 2 } });
+    expect((await found(hidden([-1.5], 1.75), images, { ...options, biasLimit: 2 })).findings).toEqual([]);
+  });
+
+  test('a gate that sees other inputs than it was made for', async () => {
+    const graph = new GraphBuilder([4]).dense(6).add({ op: 'Activation', fn: 'sigmoid' }).dense(3).build();
+    const images = { data: Float64Array.from({ length: 256 }, (_, i) => Math.sin(i)), shape: [64, 4] };
+    const calibration = await calibrate(graph, [images]);
+    const network = await convert(graph, { code: 'fs', gates: 'shipped', calibration, onWarning() {} });
+    const { gates } = network.code.parameters as FewSpikeParameters;
+    const [[layer, gate]] = Object.entries(gates);
+    const narrow = { gates: { ...gates, [layer]: { ...gate, range: [-0.01, 0.01] as const } } };
+    const { findings } = await diagnose(new SpikingNetwork(graph, 'fs', narrow), [images]);
+    expect(findings[0]).toMatchObject({ kind: 'inputs', layer, options: { gates: 'fitted' } });
   });
 
   test('remedies are joined, the costliest counting where they differ', () => {
@@ -184,5 +248,21 @@ describe('findings', () => {
         { ...base, cost: 0.5 },
       ]),
     ).toEqual({ steps: 9, layerPercentiles: { a: 99, b: 100 } });
+  });
+});
+
+describeWithData('a deep network', () => {
+  test('whose layers lose more together than alone', async () => {
+    const deep = await readOnnx(dataFile('models', 'cifar10', 'resnet20.onnx'));
+    const preprocess = { scale: 1 / 255, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+    const shape = [3, 32, 32];
+    const pictures = await openDataset(`cifar:${dataFile('cifar10', 'test-first1000.bin')}`, { preprocess, shape });
+    const ranges = await calibrate(deep, pictures.batches({ size: 64, limit: 64 }));
+    const network = await convert(deep, { code: 'if', steps: 32, calibration: ranges });
+    const { findings, layers, output } = await diagnose(network, pictures.batches({ size: 32, limit: 32 }));
+    const [{ kind, layer, options, cost }] = findings;
+    expect([kind, layer, options?.steps]).toEqual(['uneven', undefined, 64]);
+    expect(cost).toBe(output.logits);
+    expect(cost).toBeGreaterThan(2 * Math.hypot(...layers.map(({ alone }) => alone.logits)));
   });
 });

@@ -1,15 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Calibration } from '../../src/codes/calibration.js';
-import { calibrate } from '../../src/convert/calibrate.js';
 import { type ConvertOptions, convert } from '../../src/convert/convert.js';
-import { openDataset } from '../../src/data/dataset.js';
 import { evaluate, type LabelledBatch } from '../../src/evaluate/evaluate.js';
 import { isTunable, type Trial, tune } from '../../src/evaluate/tune.js';
 import type { Graph } from '../../src/graph/graph.js';
-import { readOnnx } from '../../src/import/index.js';
 import { expectError } from '../data/support.js';
+import { readDigits } from '../support/digits.js';
 
-const demo = (name: string) => new URL(`../../demo/${name}`, import.meta.url).pathname;
 const IMAGES = 128;
 
 let graph: Graph;
@@ -17,14 +14,7 @@ let calibration: Calibration;
 let images: LabelledBatch[];
 
 beforeAll(async () => {
-  graph = await readOnnx(demo('digits-bn.onnx'));
-  const shape = [1, 28, 28];
-  const train = await openDataset(`idx:${demo('train-first1000-images-idx3-ubyte.gz')}`, { shape });
-  calibration = await calibrate(graph, train.batches({ size: 64, limit: 200 }));
-  const labels = demo('t10k-labels-idx1-ubyte.gz');
-  const test = await openDataset(`idx:${demo('t10k-images-idx3-ubyte.gz')},${labels}`, { shape });
-  images = [];
-  for await (const batch of test.batches({ size: 64, limit: IMAGES })) images.push(batch);
+  ({ graph, calibration, images } = await readDigits(IMAGES, 64));
 });
 
 describe('tune', () => {

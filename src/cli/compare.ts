@@ -2,12 +2,12 @@
 
 import { Command } from 'commander';
 import type { Calibration } from '../codes/calibration.js';
-import { type CodeName, codeNamed, codes } from '../codes/index.js';
-import { lower } from '../codes/lower.js';
+import { type CodeName, codes } from '../codes/index.js';
 import { FirstspikeError, type Problem } from '../errors.js';
 import { type CodeReport, type CodeSettings, type Comparison, compare } from '../evaluate/compare.js';
 import type { Difference } from '../evaluate/paired.js';
-import { isTunable, type Tuned, tune } from '../evaluate/tune.js';
+import type { Tuned } from '../evaluate/tune.js';
+import { type TunedCodes, tuneCodes } from '../evaluate/tune-codes.js';
 import type { Graph } from '../graph/graph.js';
 import { formatCount, formatPercent } from '../report/format.js';
 import { createProgress, type Progress } from '../report/progress.js';
@@ -66,7 +66,7 @@ export function compareCommand(context: Context): Command {
       const fallback = { what: options.data, dataset, skip, limit };
       const channelPercentiles = options.within !== undefined || wanted?.some(byChannel);
       const { calibration, note } = await calibrateFor(graph, { ...options, channelPercentiles }, fallback, context);
-      const [codesToCompare, tuned] = await tunedCodes(graph, wanted, calibration, options, context);
+      const { codes: compared, tuned } = await tunedCodes(graph, wanted, calibration, options, context);
       const images = () => dataset.batches({ size: Math.max(batch, 64), skip, limit, signal });
       let shown: { readonly what: string; readonly settings: CodeSettings; readonly progress: Progress } | undefined;
       const show = (what: string, settings: CodeSettings, done: number, all: number) => {
@@ -78,7 +78,7 @@ export function compareCommand(context: Context): Command {
       };
       try {
         const comparison = await compare(graph, images, {
-          ...{ engine, precision, threads, batch, signal, codes: codesToCompare, calibration },
+          ...{ engine, precision, threads, batch, signal, codes: compared, calibration },
           onFit: (settings, share) => show(`fitting ${settings.code}`, settings, Math.round(100 * share), 100),
           onProgress: (settings, done) => show(settings.code, settings, done, chosenImages(dataset, options)),
         });
@@ -94,44 +94,31 @@ export function compareCommand(context: Context): Command {
     });
 }
 
-/** The codes with settings tuned to a loss, if one is asked for; what cannot be tuned stays as it is. */
+/** The codes with settings tuned to a loss, if one is asked for. */
 async function tunedCodes(
   graph: Graph,
   wanted: readonly CodeSettings[] | undefined,
   calibration: Calibration | undefined,
-  { within, tuneOn, calibrate, calibrateLimit, preprocess, threads }: CompareCommandOptions,
+  { within, tuneOn, calibrate, calibrateLimit: limit, preprocess, threads }: CompareCommandOptions,
   { signal }: Context,
-): Promise<[readonly CodeSettings[] | undefined, Tuned[] | undefined]> {
-  if (within === undefined) return [wanted, undefined];
+): Promise<Partial<TunedCodes>> {
+  if (within === undefined) return { codes: wanted };
   const source = tuneOn ?? calibrate;
   if (source === undefined) {
     const message = '--within needs images to tune the codes on, which are not those of --data.';
     throw new FirstspikeError('OPTION_INVALID', { message, remedy: 'Name them: --tune-on DATA or --calibrate DATA.' });
   }
   const dataset = await openData(source, inputShape(graph), { preprocess });
-  const all: Tuned[] = [];
-  const codesOf: CodeSettings[] = [];
-  for (const settings of wanted ?? Object.keys(codes).map((code) => ({ code }) as CodeSettings)) {
-    const { code, ...options } = settings;
-    const refused = codeNamed(code).unsupported(lower(graph)).length > 0;
-    if (!isTunable(code) || refused) {
-      codesOf.push(settings);
-      continue;
-    }
-    const progress = createProgress(`tuning ${code}`);
-    try {
-      let tried = 0;
-      const onTrial = () => progress.update(++tried);
-      const images = dataset.batches({ size: 64, limit: calibrateLimit, signal });
-      const run = { limit: calibrateLimit, threads, signal, onTrial };
-      const tuned = await tune(graph, images, { code, calibration, options, within: within / 100, ...run });
-      all.push(tuned);
-      codesOf.push({ code, ...tuned.best.options } as CodeSettings);
-    } finally {
-      progress.stop();
-    }
+  const progress = createProgress('tuning');
+  try {
+    let tried = 0;
+    const images = () => dataset.batches({ size: 64, limit, signal });
+    const onTrial = () => progress.update(++tried);
+    const run = { calibration, limit, threads, signal, onTrial };
+    return await tuneCodes(graph, images, { codes: wanted, within: within / 100, ...run });
+  } finally {
+    progress.stop();
   }
-  return [codesOf, all];
 }
 
 /** What tuning found, in words. */

@@ -1,6 +1,6 @@
 /** `firstspike diagnose MODEL --data DATA --code CODE`: where accuracy is lost, why, and what would help. */
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { diagnose } from '../evaluate/diagnose.js';
 import type { Diagnosis, Finding, Remedy } from '../evaluate/diagnosis.js';
 import { allRemedies } from '../evaluate/findings.js';
@@ -48,7 +48,7 @@ export function diagnoseCommand(context: Context): Command {
     .requiredOption('--data <DATA>', 'images to look at');
   addSelectionOptions(addCodingOptions(command, codeOption('code (default: quartz, or that of the saved network)')));
   return command
-    .option('--precision <PRECISION>', 'arithmetic: f32 or f64', 'f32')
+    .addOption(new Option('--precision <PRECISION>', 'arithmetic').choices(['f32', 'f64']).default('f32'))
     .option('--fix', 'convert again with what is suggested, and measure what it gains')
     .option('--out <FILE>', 'with --fix: save the network that it gives')
     .option('--json', 'print JSON')

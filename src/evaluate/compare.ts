@@ -147,7 +147,8 @@ function differences(own: PairedFigures, other: PairedFigures): Omit<Against, 'o
   };
 }
 
-function allCodes(): CodeSettings[] {
+/** All codes, with their defaults. */
+export function allCodes(): CodeSettings[] {
   return Object.keys(codes).map((code) => ({ code: code as CodeName }));
 }
 

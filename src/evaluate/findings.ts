@@ -47,11 +47,13 @@ export function findAll(
   output: OutputError,
   statistics: (layer: LayerDiagnosis) => LayerStatistics | undefined,
 ): Finding[] {
+  const image = layers.find(({ role }) => role === 'input');
+  const negative = image !== undefined && (statistics(image)?.min ?? 0) < 0;
   const found = layers.flatMap((layer): Finding[] => {
     if (layer.alone.logits < HARMLESS) return [];
     const stats = statistics(layer);
     const cost = { layer: layer.name, cost: layer.alone.logits, accuracyLost: layer.alone.accuracyLost };
-    return inLayer(network, layer, stats).map((finding) => ({ ...finding, ...cost }));
+    return inLayer(network, layer, stats, negative).map((finding) => ({ ...finding, ...cost }));
   });
   return [...shared(found), ...together(network, layers, output)].sort((a, b) => b.cost - a.cost);
 }
@@ -78,12 +80,22 @@ function moreSteps(steps: number): string {
 
 type Symptom = Omit<Finding, 'cost'>;
 
-function inLayer(network: SpikingNetwork, layer: LayerDiagnosis, stats: LayerStatistics | undefined): Symptom[] {
+function inLayer(
+  network: SpikingNetwork,
+  layer: LayerDiagnosis,
+  stats: LayerStatistics | undefined,
+  negative: boolean,
+): Symptom[] {
   const ranges = [...ofChannels(network, layer, stats), ...ofInputs(layer, stats)];
   if (ranges.length === 0) ranges.push(...ofRange(network, layer, stats));
   // With a range that is far too small, all else is wrong too.
   if (ranges.some(({ kind }) => kind === 'clipped' || kind === 'channels')) return ranges;
-  const found = [...ranges, ...ofBias(network, layer), ...ofTiming(layer), ...ofImage(network, layer, levelsOf(layer))];
+  const found = [
+    ...ranges,
+    ...ofBias(network, layer),
+    ...ofTiming(network, layer),
+    ...(negative ? ofImage(network, layer) : []),
+  ];
   // Whatever else is wrong may be why an error is large; only then is it the number of levels.
   return found.length > 0 ? found : ofLevels(network, layer);
 }
@@ -91,12 +103,14 @@ function inLayer(network: SpikingNetwork, layer: LayerDiagnosis, stats: LayerSta
 /** Whether the range is what is wrong. */
 function ofRange(
   network: SpikingNetwork,
-  { name, reach, saturated, alone }: LayerDiagnosis,
+  { name, role, reach, saturated, alone }: LayerDiagnosis,
   stats?: LayerStatistics,
 ): Symptom[] {
-  if (!stats || reach.inputs || !takes(network, 'layerPercentiles')) return [];
+  // Only layers of the original network have a percentile; what puts the image on a grid does not.
+  const chosen = role === 'activation' || role === 'relay';
+  if (!chosen || !stats || reach.inputs || !takes(network, 'layerPercentiles')) return [];
   const range = mean(reach.largest);
-  const levels = range / mean(reach.step);
+  const levels = levelsOf(reach);
   if (!Number.isFinite(range)) return [];
   const { percentile: best, error } = bestPercentile(stats, levels);
   const gain = Math.sqrt(error / expectedError(stats, range, levels));
@@ -154,7 +168,8 @@ function ofInputs({ reach: { inputs } }: LayerDiagnosis, stats?: LayerStatistics
 }
 
 /** Whether neurons spike before all inputs are in. */
-function ofTiming({ early = 0, saturated }: LayerDiagnosis): Symptom[] {
+function ofTiming({ code }: SpikingNetwork, { early = 0, saturated }: LayerDiagnosis): Symptom[] {
+  if ((code.parameters as Remedy).phases === 'two') return [];
   // A value beyond the range is early by nature.
   if (early < 0.005 || early < 2 * saturated) return [];
   return [
@@ -167,15 +182,16 @@ function ofTiming({ early = 0, saturated }: LayerDiagnosis): Symptom[] {
   ];
 }
 
-/** Whether the layer reads an image whose negative values come too late for it. */
-function ofImage({ coded, code }: SpikingNetwork, { name, alone }: LayerDiagnosis, levels: number): Symptom[] {
+/** Whether the layer reads an image with negative values, which come too late for it. */
+function ofImage({ coded, code }: SpikingNetwork, layer: LayerDiagnosis): Symptom[] {
+  const { name, alone } = layer;
   if (code.name !== 'quartz') return [];
   const { populations } = coded.topology;
   const at = populations.findIndex((population) => population.name === name);
   const [image, placed] = [coded.populations[1], populations[1].name];
   const late = (image.decode?.shift ?? 0) === 0 && sources(populations[at].stage).includes(1);
-  // Rounding alone makes an error of about a level in six of the range.
-  if (!late || alone.relativeRms < 3 / levels) return [];
+  // Rounding alone makes an error of about a level, relative to activations of a third of the range.
+  if (!late || alone.relativeRms < 3 / levelsOf(layer.reach)) return [];
   return [
     {
       kind: 'negative',
@@ -187,8 +203,8 @@ function ofImage({ coded, code }: SpikingNetwork, { name, alone }: LayerDiagnosi
 }
 
 /** Levels that neurons tell apart. */
-function levelsOf({ reach }: LayerDiagnosis): number {
-  return mean(reach.largest) / mean(reach.step);
+function levelsOf({ largest, step }: Reach): number {
+  return mean(largest) / mean(step);
 }
 
 /** Whether biases are larger than their spikes can say. */
@@ -212,7 +228,7 @@ function ofBias({ coded }: SpikingNetwork, { name }: LayerDiagnosis): Symptom[] 
 /** Whether there are too few levels. */
 function ofLevels(network: SpikingNetwork, { name, reach, alone, dead }: LayerDiagnosis): Symptom[] {
   const { relativeRms, logits } = alone;
-  const levels = mean(reach.largest) / mean(reach.step);
+  const levels = levelsOf(reach);
   if (!Number.isFinite(levels) || Math.max(relativeRms, logits) < 3 * FINE) return [];
   const silent = dead > 0.2 ? `; ${(100 * dead).toFixed(0)} % of the neurons that should be active are silent` : '';
   const gate = reach.inputs
