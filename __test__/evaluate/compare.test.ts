@@ -195,7 +195,7 @@ describe('energyRatio', () => {
     },
   ])('gives the published figures of $name', ({ neurons, rates, connections, published }) => {
     const macs = connections.reduce((sum, count) => sum + count, 0);
-    const nothing = { name: '', spikes: 0, saturated: 0, receptions: 0, memoryReads: 0, memoryWrites: 0 };
+    const nothing = { name: '', spikes: 0, saturated: 0, receptions: 0, dense: 0, memoryReads: 0, memoryWrites: 0 };
     for (const [time, figure] of Object.entries(published)) {
       const milliseconds = Number(time);
       const layers = connections.map((operations, i) => ({

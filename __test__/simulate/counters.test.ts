@@ -6,6 +6,7 @@ const zero = {
   saturated: 0,
   synapticEvents: 0,
   operations: 0,
+  dense: 0,
   updates: 0,
   receptions: 0,
   memoryReads: 0,

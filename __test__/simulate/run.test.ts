@@ -197,8 +197,24 @@ describe('counters', () => {
     const [layered, event] = await Promise.all(
       (['layered', 'event'] as const).map((engine) => network.run(batch, { engine, precision: 'f64' })),
     );
-    const rest = ({ counters }: typeof event) => counters.layers.map(({ operations, ...counts }) => counts);
+    const rest = ({ counters }: typeof event) => counters.layers.map(({ operations, dense, ...counts }) => counts);
     expect(rest(layered)).toEqual(rest(event));
+    expect(total(event.counters, 'dense')).toBe(0);
+  });
+
+  test('tell where layers were dense, and that none is where only spikes may cause work', async () => {
+    const [fastest, events] = await Promise.all([true, false].map((dense) => network.run(batch, { dense })));
+    expect(total(fastest.counters, 'dense')).toBeGreaterThan(0);
+    expect(total(events.counters, 'dense')).toBe(0);
+    expect(total(events.counters, 'operations')).toBeLessThan(total(fastest.counters, 'operations'));
+    expect(events.labels).toEqual(fastest.labels);
+  });
+
+  test('have the time of each layer, if it is recorded', async () => {
+    const [timed, bare] = await Promise.all([true, false].map((times) => network.run(batch, { record: { times } })));
+    const seconds = timed.counters.layers.map((layer) => layer.seconds ?? Number.NaN);
+    expect(Math.min(...seconds)).toBeGreaterThan(0);
+    expect(bare.counters.layers.every((layer) => layer.seconds === undefined)).toBe(true);
   });
 
   test('of a dense layer: an event for each spike and target, an update for each neuron', async () => {

@@ -71,6 +71,8 @@ export class CodedNetwork {
       recordSpikes: record.spikes ?? false,
       recordNeurons: record.neurons ?? false,
       recordChannels: record.channels ?? false,
+      recordTimes: record.times ?? false,
+      eventsOnly: options.dense === false,
       firstImage,
       disturbance: disturbance.run,
     };

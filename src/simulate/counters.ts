@@ -26,6 +26,13 @@ export interface LayerCounters {
   readonly memoryReads: number;
   /** Of an event-driven machine: one for each synaptic event and each update. */
   readonly memoryWrites: number;
+  /**
+   * How often spikes were added up with all neurons that did not spike, since they were too many to be added one by one:
+   * once for each image and connection between layers, and for each step where spikes have steps.
+   */
+  readonly dense: number;
+  /** Time in the layer, in seconds, summed over all threads, if recorded. */
+  readonly seconds?: number;
   /** Spikes of each neuron, if recorded; neurons ordered `[height][width][channel]`. */
   readonly neuronSpikes?: Uint32Array;
 }
@@ -48,6 +55,7 @@ export function total(
     | 'synapticEvents'
     | 'operations'
     | 'updates'
+    | 'dense'
     | 'memoryReads'
     | 'memoryWrites',
   ...roles: readonly Role[]
@@ -77,6 +85,8 @@ export function addCounters(a: Counters, b: Counters): Counters {
       operations: layer.operations + other.operations,
       updates: layer.updates + other.updates,
       receptions: layer.receptions + other.receptions,
+      dense: layer.dense + other.dense,
+      ...(layer.seconds !== undefined && { seconds: layer.seconds + (other.seconds ?? 0) }),
       memoryReads: layer.memoryReads + other.memoryReads,
       memoryWrites: layer.memoryWrites + other.memoryWrites,
       ...(layer.neuronSpikes &&

@@ -31,6 +31,8 @@ export async function respond(
     recordSpikes: false,
     recordNeurons: false,
     recordChannels: false,
+    recordTimes: false,
+    eventsOnly: false,
     firstImage: 0,
   };
   try {

@@ -28,7 +28,14 @@ export interface RunOptions {
     readonly neurons?: boolean;
     /** Of a comparison: the moments of each channel. */
     readonly channels?: boolean;
+    /** How long each layer takes. */
+    readonly times?: boolean;
   };
+  /**
+   * Whether a layer may add up its inputs with all neurons that did not spike where that is faster (`layered` only). Yes if
+   * absent; without, only the work is done that spikes cause.
+   */
+  readonly dense?: boolean;
   /** Whether to run the original network on the same images and compare every layer with it. */
   readonly compare?: boolean;
   /** What goes wrong; nothing if absent. The original network of a comparison is not disturbed. */

@@ -8,6 +8,7 @@ use crate::network::{Network, Population};
 use crate::real::Real;
 use crate::record::{Counts, Record, Train};
 use crate::signal::Signal;
+use crate::synapse::Paths;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -38,6 +39,8 @@ pub struct Request<'a, T, I> {
     pub reference: Option<&'a Runner<T>>,
     /// How.
     pub engine: Engine,
+    /// Which ways spikes may take.
+    pub paths: Paths,
     /// What goes wrong.
     pub disturbance: Option<Disturbance>,
     /// Index in the data set of the first image: random numbers depend on it.
@@ -167,6 +170,7 @@ impl<T: Real> Runner<T> {
         let network = &self.network;
         space.counts.fill(Counts::default());
         space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
+        space.conduct(request.paths, request.record);
         space.run(network, request.engine, image);
         let mut outcome = ImageOutcome {
             output: space.output().to_vec(),
@@ -178,6 +182,7 @@ impl<T: Real> Runner<T> {
         if let Some(reference) = request.reference {
             reference.with_workspace(|twin| {
                 twin.disturb(None, 0);
+                twin.conduct(Paths::Fastest, Record::default());
                 twin.run(&reference.network, Engine::Layered, image);
                 outcome.reference_output = twin.output().to_vec();
                 outcome.differences = (0..network.populations().len())

@@ -44,7 +44,7 @@ pub use real::Real;
 pub use record::{Counts, Record, Train};
 pub use shape::{Geometry, Shape};
 pub use signal::{Signal, SpikeList};
-pub use synapse::{AveragePool, Conv2d, Dense, MaxPool, Projection, Synapse};
+pub use synapse::{AveragePool, Conv2d, Dense, MaxPool, Paths, Projection, Synapse};
 pub use weights::{DataType, RawWeights};
 
 pub use firstspike_simd::Level;

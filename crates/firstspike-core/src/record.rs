@@ -17,6 +17,12 @@ pub struct Counts {
     pub updates: u64,
     /// Pairs of a neuron and a step in which it received anything: inputs that arrive together count once.
     pub receptions: u64,
+    /// How often spikes were added up with all neurons that did not spike, since that is faster: once for each projection,
+    /// and for each step of its spikes.
+    pub dense: u64,
+    /// Time in the layer, if recorded: from its first input to its last spike; of the event engine also the delivery of its
+    /// spikes, but not that of its inputs.
+    pub nanoseconds: u64,
 }
 
 impl Counts {
@@ -40,6 +46,8 @@ impl AddAssign for Counts {
         self.operations += other.operations;
         self.updates += other.updates;
         self.receptions += other.receptions;
+        self.dense += other.dense;
+        self.nanoseconds += other.nanoseconds;
     }
 }
 
@@ -52,6 +60,8 @@ pub struct Record {
     pub neurons: bool,
     /// Moments of each channel's values and those of the reference.
     pub channels: bool,
+    /// How long each layer took.
+    pub times: bool,
 }
 
 /// All spikes of one population over a batch.

@@ -45,7 +45,8 @@ fn request<'a>(images: &'a [f32], raised: &'a AtomicBool, progress: &'a AtomicUs
     Request {
         reference: None,
         engine: Engine::Layered,
-        record: Record { spikes: true, neurons: true, channels: true },
+        paths: Paths::Fastest,
+        record: Record { spikes: true, neurons: true, channels: true, times: false },
         disturbance: None,
         first_image: 0,
         images,

@@ -311,7 +311,7 @@ proptest! {
         prop_assert_eq!(decoded(&event, &layers), decoded(&layered, &layers));
         // The engines differ in how many multiply-adds they need.
         let counts = |counts: Vec<Counts>| {
-            counts.into_iter().map(|counts| Counts { operations: 0, ..counts }).collect::<Vec<_>>()
+            counts.into_iter().map(|counts| Counts { operations: 0, dense: 0, ..counts }).collect::<Vec<_>>()
         };
         prop_assert_eq!(counts(event_counts), counts(layered_counts));
     }

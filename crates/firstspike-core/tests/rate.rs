@@ -300,6 +300,7 @@ fn a_sequence_goes_on_where_the_run_before_has_ended() {
         let request = Request {
             reference: None,
             engine: Engine::Layered,
+            paths: Paths::Fastest,
             record: Record::default(),
             disturbance: None,
             first_image: 0,

@@ -37,7 +37,8 @@ fn run(network: Network<f64>, image: &[f64]) -> Outcome<f64> {
         let request = Request {
             reference: None,
             engine,
-            record: Record { spikes: true, neurons: true, channels: true },
+            paths: Paths::Fastest,
+            record: Record { spikes: true, neurons: true, channels: true, times: false },
             disturbance: None,
             first_image: 0,
             images: image,
@@ -50,7 +51,7 @@ fn run(network: Network<f64>, image: &[f64]) -> Outcome<f64> {
     assert_eq!(event.trains, layered.trains);
     assert_eq!(event.outputs, layered.outputs);
     for (event, layered) in event.counts.iter().zip(&layered.counts) {
-        assert_eq!(Counts { operations: layered.operations, ..*event }, *layered);
+        assert_eq!(Counts { operations: layered.operations, dense: layered.dense, ..*event }, *layered);
     }
     layered
 }

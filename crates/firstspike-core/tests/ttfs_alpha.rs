@@ -55,9 +55,10 @@ fn run_with<T: Real>(
     let request = Request {
         reference: None,
         engine,
+        paths: Paths::Fastest,
         disturbance,
         first_image: 0,
-        record: Record { spikes: true, neurons: true, channels: true },
+        record: Record { spikes: true, neurons: true, channels: true, times: false },
         images: image,
         count: 1,
         cancel: &AtomicBool::new(false),
@@ -83,7 +84,7 @@ fn expect_same(event: &Outcome<f64>, layered: &Outcome<f64>, tolerance: f64) {
     }
     assert!(close(&event.outputs, &layered.outputs), "{:?} and {:?}", event.outputs, layered.outputs);
     for (event, layered) in event.counts.iter().zip(&layered.counts) {
-        assert_eq!(Counts { operations: layered.operations, ..*event }, *layered);
+        assert_eq!(Counts { operations: layered.operations, dense: layered.dense, ..*event }, *layered);
     }
 }
 

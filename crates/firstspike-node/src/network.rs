@@ -3,7 +3,7 @@
 use crate::describe::{BindingPopulation, population};
 use crate::task::{BindingTask, spawn};
 use firstspike_core::{
-    Disturbance, Engine, Level, Moments, Network, Outcome, Real, Record, Request, Runner, Sequence, Train,
+    Disturbance, Engine, Level, Moments, Network, Outcome, Paths, Real, Record, Request, Runner, Sequence, Train,
     WeightDisturbance,
 };
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
@@ -50,6 +50,10 @@ pub struct BindingRunOptions {
     pub record_neurons: bool,
     /// Whether to compare channel by channel.
     pub record_channels: bool,
+    /// Whether to time each layer.
+    pub record_times: bool,
+    /// Whether all spikes are added up one by one, also where that takes longer.
+    pub events_only: bool,
     /// Index in the data set of the first image.
     pub first_image: u32,
     /// What goes wrong.
@@ -99,6 +103,10 @@ pub struct BindingCounts {
     pub updates: f64,
     /// Pairs of a neuron and a step in which it received anything.
     pub receptions: f64,
+    /// How often spikes were added up with all neurons that did not spike.
+    pub dense: f64,
+    /// Time in the layer, if recorded.
+    pub seconds: Option<f64>,
     /// Memory reads of an event-driven machine.
     pub memory_reads: f64,
     /// Memory writes of an event-driven machine.
@@ -194,6 +202,8 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
                     operations: counts.operations as f64,
                     updates: counts.updates as f64,
                     receptions: counts.receptions as f64,
+                    dense: counts.dense as f64,
+                    seconds: (counts.nanoseconds > 0).then_some(counts.nanoseconds as f64 * 1e-9),
                     memory_reads: counts.memory_reads() as f64,
                     memory_writes: counts.memory_writes() as f64,
                 })
@@ -248,8 +258,13 @@ fn start<'env, T: Handover>(
     let runner = Arc::clone(runner);
     let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
     let engine = if options.event { Engine::Event } else { Engine::Layered };
-    let record =
-        Record { spikes: options.record_spikes, neurons: options.record_neurons, channels: options.record_channels };
+    let record = Record {
+        spikes: options.record_spikes,
+        neurons: options.record_neurons,
+        channels: options.record_channels,
+        times: options.record_times,
+    };
+    let paths = if options.events_only { Paths::Events } else { Paths::Fastest };
     let count = options.count as usize;
     let first_image = options.first_image;
     let disturbance = options.disturbance.as_ref().map(|d| Disturbance {
@@ -265,11 +280,33 @@ fn start<'env, T: Handover>(
         let (cancel, progress) = (&*cancel, &*progress);
         match &images {
             Numbers::Single(images) => runner.run_on(
-                &Request { reference, engine, disturbance, first_image, record, images, count, cancel, progress },
+                &Request {
+                    reference,
+                    engine,
+                    paths,
+                    disturbance,
+                    first_image,
+                    record,
+                    images,
+                    count,
+                    cancel,
+                    progress,
+                },
                 &sequence,
             ),
             Numbers::Double(images) => runner.run_on(
-                &Request { reference, engine, disturbance, first_image, record, images, count, cancel, progress },
+                &Request {
+                    reference,
+                    engine,
+                    paths,
+                    disturbance,
+                    first_image,
+                    record,
+                    images,
+                    count,
+                    cancel,
+                    progress,
+                },
                 &sequence,
             ),
         }

@@ -124,21 +124,21 @@ impl<T: Real> Workspace<T> {
                 counts.synaptic_events += events;
                 // One by one spikes are read and written again for each; all together, every target is gone to.
                 let few = spikes.starts.is_empty() || spikes.len() < 2 * projection.input().pixels();
-                counts.operations += match (engine, stamps) {
+                match (engine, stamps) {
                     (Engine::Layered, Some(stamps)) if few => {
                         T::stamp(level, stamps, &spikes.keys, &spikes.values, sums);
-                        events
+                        counts.operations += events;
                     }
                     (Engine::Layered, _) if !spikes.starts.is_empty() => {
-                        projection.gather_spikes(level, spikes, None, sums, &mut self.pool)
+                        *counts += projection.gather_spikes(level, spikes, None, sums, &mut self.pool);
                     }
                     _ => {
                         for (key, value, _) in spikes.entries() {
                             projection.deliver(level, key as usize, value, sums);
                         }
-                        events
+                        counts.operations += events;
                     }
-                };
+                }
             }
         }
     }

@@ -30,20 +30,25 @@ impl<T: Real> Workspace<T> {
             }
         }
         for index in 0..network.populations().len() {
-            if let Stage::Input { order, .. } = &network.populations()[index].stage {
-                self.load(order, image);
-            }
-            let stepped = network.is_stepped(index);
-            if stepped {
-                self.run_steps(network, Engine::Event, index);
-            } else {
-                self.open_window(network, index);
-            }
-            match network.timing(index) {
-                Some(_) if stepped => self.deliver_decoded(network, index),
-                Some(_) => self.deliver_lane(network, index),
-                None => self.deliver_values(network, index),
-            }
+            self.timed(index, |space| space.run_window(network, index, image));
+        }
+    }
+
+    /// A population's window from its begin to the delivery of its last spike.
+    fn run_window<I: Real>(&mut self, network: &Network<T>, index: usize, image: &[I]) {
+        if let Stage::Input { order, .. } = &network.populations()[index].stage {
+            self.load(order, image);
+        }
+        let stepped = network.is_stepped(index);
+        if stepped {
+            self.run_steps(network, Engine::Event, index);
+        } else {
+            self.open_window(network, index);
+        }
+        match network.timing(index) {
+            Some(_) if stepped => self.deliver_decoded(network, index),
+            Some(_) => self.deliver_lane(network, index),
+            None => self.deliver_values(network, index),
         }
     }
 

@@ -10,239 +10,244 @@ use crate::synapse::PoolState;
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
         self.recent.population = None;
-        for (index, population) in network.populations().iter().enumerate() {
-            let shape = population.shape;
-            if network.is_stepped(index) {
-                self.run_steps(network, Engine::Layered, index);
-                continue;
-            }
-            if let Stage::Input { order, .. } = &population.stage {
-                self.load(order, image);
-            }
-            let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
-            let disturbed = disturbed.as_ref();
-            let (done, rest) = self.signals.split_at_mut(index);
-            let counts = &mut self.counts[index];
-            match (&population.stage, &mut rest[0]) {
-                (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
-                    let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
-                    if disturbed.is_none() {
-                        counts.saturated += encoder.spikes(&mut self.values);
-                        out.list(network.level(), shape, &mut self.values, true);
-                        self.recent.keep(index, &mut self.values);
-                        counts.spikes += out.spikes();
-                        continue;
-                    }
-                    out.compress(shape, &self.values, |key, x| {
-                        let (value, outside) = encoder.spike(x)?;
-                        counts.saturated += u64::from(outside);
-                        disturbed.map_or(Some(value), |disturbed| disturbed_value(disturbed, key, value, window))
-                    });
+        for index in 0..network.populations().len() {
+            self.timed(index, |space| space.run_layer(network, index, image));
+        }
+    }
+
+    fn run_layer<I: Real>(&mut self, network: &Network<T>, index: usize, image: &[I]) {
+        let population = &network.populations()[index];
+        let shape = population.shape;
+        if network.is_stepped(index) {
+            self.run_steps(network, Engine::Layered, index);
+            return;
+        }
+        if let Stage::Input { order, .. } = &population.stage {
+            self.load(order, image);
+        }
+        let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+        let disturbed = disturbed.as_ref();
+        let (done, rest) = self.signals.split_at_mut(index);
+        let counts = &mut self.counts[index];
+        match (&population.stage, &mut rest[0]) {
+            (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
+                let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
+                if disturbed.is_none() {
+                    counts.saturated += encoder.spikes(&mut self.values);
+                    out.list(network.level(), shape, &mut self.values, true);
+                    self.recent.keep(index, &mut self.values);
+                    counts.spikes += out.spikes();
+                    return;
                 }
-                (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
-                (Stage::Neurons { projections, bias, neuron }, out) => {
-                    bias.fill(shape, &mut self.potentials);
-                    for projection in projections {
-                        let (level, potentials) = (network.level(), &mut self.potentials);
-                        counts.operations += match &done[projection.source()] {
-                            Signal::Values(values) => {
-                                projection.gather_values(level, values, potentials, &mut self.pool)
+                out.compress(shape, &self.values, |key, x| {
+                    let (value, outside) = encoder.spike(x)?;
+                    counts.saturated += u64::from(outside);
+                    disturbed.map_or(Some(value), |disturbed| disturbed_value(disturbed, key, value, window))
+                });
+            }
+            (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
+            (Stage::Neurons { projections, bias, neuron }, out) => {
+                bias.fill(shape, &mut self.potentials);
+                for projection in projections {
+                    let (level, potentials) = (network.level(), &mut self.potentials);
+                    match &done[projection.source()] {
+                        Signal::Values(values) => {
+                            counts.operations += projection.gather_values(level, values, potentials, &mut self.pool);
+                        }
+                        Signal::Spikes(spikes) => {
+                            counts.synaptic_events += projection.events(spikes);
+                            *counts += projection.gather_spikes(
+                                level,
+                                spikes,
+                                self.recent.of(projection.source()),
+                                potentials,
+                                &mut self.pool,
+                            );
+                        }
+                        train @ Signal::Train(_) => {
+                            network.decode(projection.source(), train, &mut self.values);
+                            counts.operations +=
+                                projection.gather_values(level, &self.values, potentials, &mut self.pool);
+                        }
+                    }
+                }
+                match (neuron, out) {
+                    (Neuron::Analog(activation), Signal::Values(out)) => {
+                        out.clear();
+                        out.extend(self.potentials.iter().map(|&v| activation.apply(v)));
+                    }
+                    (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
+                        counts.updates += shape.len() as u64;
+                        if disturbed.is_none() {
+                            out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
+                            let (beyond, clipped) = ttfs.limit(&mut out.values);
+                            counts.saturated += beyond;
+                            if !clipped {
+                                self.recent.keep(index, &mut self.potentials);
                             }
-                            Signal::Spikes(spikes) => {
-                                counts.synaptic_events += projection.events(spikes);
-                                projection.gather_spikes(
-                                    level,
-                                    spikes,
-                                    self.recent.of(projection.source()),
-                                    potentials,
-                                    &mut self.pool,
-                                )
-                            }
-                            train @ Signal::Train(_) => {
-                                network.decode(projection.source(), train, &mut self.values);
-                                projection.gather_values(level, &self.values, potentials, &mut self.pool)
-                            }
+                            counts.spikes += out.spikes();
+                            return;
+                        }
+                        let window = Window { width: ttfs.window, signed: ttfs.signed };
+                        out.compress(shape, &self.potentials, |key, v| {
+                            let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
+                            let (value, beyond) = ttfs.spike(v - offset)?;
+                            counts.saturated += u64::from(beyond);
+                            disturbed.map_or(Some(value), |d| disturbed_value(d, key, value, window))
+                        });
+                    }
+                    (Neuron::TtfsAlpha(alpha), Signal::Spikes(out)) => {
+                        counts.updates += shape.len() as u64;
+                        let scales = network.scales(index).unwrap_or_default();
+                        let raised = |key: usize| {
+                            disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * alpha.window * scales[key].slope)
                         };
+                        let (state, values) = (&mut self.alpha, &mut self.potentials);
+                        counts.operations += state.cross_at_once(network, index, done, raised, values);
+                        out.compress(shape, values, |key, v| {
+                            let (value, outside) = alpha.send(scales[key], v);
+                            counts.saturated += u64::from(outside);
+                            let left = |d| disturbed_crossing(d, key, value, scales[key], alpha.window);
+                            disturbed.map_or(Some(value), left)
+                        });
                     }
-                    match (neuron, out) {
-                        (Neuron::Analog(activation), Signal::Values(out)) => {
-                            out.clear();
-                            out.extend(self.potentials.iter().map(|&v| activation.apply(v)));
+                    (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
+                        counts.updates += (shape.len() * few_spike.steps()) as u64;
+                        if let (None, Some(kernel)) = (disturbed, few_spike.kernel()) {
+                            let (channels, list) = (shape.channels, out.lists());
+                            counts.saturated +=
+                                T::few_spikes(network.level(), kernel, &self.potentials, channels, list);
+                            counts.spikes += out.spikes();
+                            return;
                         }
-                        (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
-                            counts.updates += shape.len() as u64;
-                            if disturbed.is_none() {
-                                out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
-                                let (beyond, clipped) = ttfs.limit(&mut out.values);
-                                counts.saturated += beyond;
-                                if !clipped {
-                                    self.recent.keep(index, &mut self.potentials);
-                                }
-                                counts.spikes += out.spikes();
-                                continue;
-                            }
-                            let window = Window { width: ttfs.window, signed: ttfs.signed };
-                            out.compress(shape, &self.potentials, |key, v| {
-                                let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
-                                let (value, beyond) = ttfs.spike(v - offset)?;
-                                counts.saturated += u64::from(beyond);
-                                disturbed.map_or(Some(value), |d| disturbed_value(d, key, value, window))
+                        out.compress_patterns(shape, &self.potentials, |key, v| {
+                            let (mut value, mut pattern) = (T::ZERO, 0);
+                            let beyond = few_spikes(few_spike, disturbed, key, v, |step, worth| {
+                                value += worth;
+                                pattern |= 1 << step;
                             });
-                        }
-                        (Neuron::TtfsAlpha(alpha), Signal::Spikes(out)) => {
-                            counts.updates += shape.len() as u64;
-                            let scales = network.scales(index).unwrap_or_default();
-                            let raised = |key: usize| {
-                                disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * alpha.window * scales[key].slope)
-                            };
-                            let (state, values) = (&mut self.alpha, &mut self.potentials);
-                            counts.operations += state.cross_at_once(network, index, done, raised, values);
-                            out.compress(shape, values, |key, v| {
-                                let (value, outside) = alpha.send(scales[key], v);
-                                counts.saturated += u64::from(outside);
-                                let left = |d| disturbed_crossing(d, key, value, scales[key], alpha.window);
-                                disturbed.map_or(Some(value), left)
-                            });
-                        }
-                        (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
-                            counts.updates += (shape.len() * few_spike.steps()) as u64;
-                            if let (None, Some(kernel)) = (disturbed, few_spike.kernel()) {
-                                let (channels, list) = (shape.channels, out.lists());
-                                counts.saturated +=
-                                    T::few_spikes(network.level(), kernel, &self.potentials, channels, list);
-                                counts.spikes += out.spikes();
-                                continue;
-                            }
-                            out.compress_patterns(shape, &self.potentials, |key, v| {
-                                let (mut value, mut pattern) = (T::ZERO, 0);
-                                let beyond = few_spikes(few_spike, disturbed, key, v, |step, worth| {
-                                    value += worth;
-                                    pattern |= 1 << step;
-                                });
-                                counts.saturated += u64::from(beyond);
-                                (value, pattern)
-                            });
-                        }
-                        (Neuron::Amos(amos), Signal::Spikes(out)) => {
-                            counts.updates += (shape.len() * amos.steps()) as u64;
-                            if let (None, Some(kernel)) = (disturbed, amos.kernel()) {
-                                let (inputs, list) = ([self.potentials.as_slice(), &[]], out.lists());
-                                counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
-                                counts.spikes += out.spikes();
-                                continue;
-                            }
-                            out.compress_patterns(shape, &self.potentials, |key, v| {
-                                let (mut value, mut pattern) = (T::ZERO, 0);
-                                let beyond = circuit_spikes(amos, disturbed, key, [v, T::ZERO], |step, worth| {
-                                    value += worth;
-                                    pattern |= 1 << step;
-                                });
-                                counts.saturated += u64::from(beyond);
-                                (value, pattern)
-                            });
-                        }
-                        _ => unreachable!("a population's signal is of its neuron's kind"),
+                            counts.saturated += u64::from(beyond);
+                            (value, pattern)
+                        });
                     }
-                }
-                (_, Signal::Values(out)) => {
-                    run_values(network, index, done, out);
-                }
-                (Stage::MaxPool { source, pool }, Signal::Spikes(out)) => {
-                    let from = spikes(&done[*source]);
-                    if network.scales(index).is_some() {
-                        self.pool_states.clear();
-                        self.pool_states.resize(shape.len(), PoolState::default());
-                        self.relabelled.clear();
-                        for (key, value, _) in from.entries() {
-                            pool.arrive(&mut self.pool_states, key as usize, value, false, |pooled| {
-                                self.relabelled.push((pooled as u32, T::ZERO, 0));
+                    (Neuron::Amos(amos), Signal::Spikes(out)) => {
+                        counts.updates += (shape.len() * amos.steps()) as u64;
+                        if let (None, Some(kernel)) = (disturbed, amos.kernel()) {
+                            let (inputs, list) = ([self.potentials.as_slice(), &[]], out.lists());
+                            counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
+                            counts.spikes += out.spikes();
+                            return;
+                        }
+                        out.compress_patterns(shape, &self.potentials, |key, v| {
+                            let (mut value, mut pattern) = (T::ZERO, 0);
+                            let beyond = circuit_spikes(amos, disturbed, key, [v, T::ZERO], |step, worth| {
+                                value += worth;
+                                pattern |= 1 << step;
                             });
-                        }
-                        for (pooled, value, _) in &mut self.relabelled {
-                            *value = self.pool_states[*pooled as usize].best;
-                        }
-                        out.collect(shape, &mut self.relabelled);
-                    } else if from.patterns.is_empty() {
-                        match self.recent.of(*source) {
-                            Some(values) => pool.pool_values(values, &mut self.potentials),
-                            None => pool.pool_spikes(from, &mut self.values, &mut self.potentials),
-                        }
-                        out.list(network.level(), shape, &mut self.potentials, true);
-                        self.recent.keep(index, &mut self.potentials);
-                    } else {
-                        pool.winners(from, &mut self.values, &mut self.winners);
-                        self.patterns.clear();
-                        self.patterns.resize(self.values.len(), 0);
-                        for (key, _, pattern) in from.entries() {
-                            self.patterns[key as usize] = pattern;
-                        }
-                        let won = self.winners.iter().map(|&(key, to)| (key as usize, to));
-                        self.relabelled.clear();
-                        self.relabelled.extend(won.map(|(key, to)| (to, self.values[key], self.patterns[key])));
-                        out.collect(shape, &mut self.relabelled);
+                            counts.saturated += u64::from(beyond);
+                            (value, pattern)
+                        });
                     }
+                    _ => unreachable!("a population's signal is of its neuron's kind"),
                 }
-                (Stage::Concat { sources }, Signal::Spikes(out)) => {
-                    out.clear(shape);
-                    out.starts.push(0);
-                    for pixel in 0..shape.pixels() {
-                        let mut channel = 0;
-                        for &source in sources {
-                            let channels = network.populations()[source].shape.channels;
-                            let part = spikes(&done[source]);
-                            let (keys, values) = part.pixels(pixel, pixel + 1);
-                            let (from, to) = (pixel * channels, pixel * shape.channels + channel);
-                            out.keys.extend(keys.iter().map(|&key| (key as usize - from + to) as u32));
-                            out.values.extend_from_slice(values);
-                            if !part.patterns.is_empty() {
-                                let range = part.starts[pixel] as usize..part.starts[pixel + 1] as usize;
-                                out.patterns.extend_from_slice(&part.patterns[range]);
-                            }
-                            channel += channels;
-                        }
-                        out.starts.push(out.keys.len() as u32);
-                    }
-                }
-                (Stage::Permute { source, to }, Signal::Spikes(out)) => {
-                    let from = spikes(&done[*source]);
+            }
+            (_, Signal::Values(out)) => {
+                run_values(network, index, done, out);
+            }
+            (Stage::MaxPool { source, pool }, Signal::Spikes(out)) => {
+                let from = spikes(&done[*source]);
+                if network.scales(index).is_some() {
+                    self.pool_states.clear();
+                    self.pool_states.resize(shape.len(), PoolState::default());
                     self.relabelled.clear();
-                    let moved = from.entries().map(|(key, value, pattern)| (to[key as usize], value, pattern));
-                    self.relabelled.extend(moved.filter(|&(key, ..)| key != NOWHERE));
+                    for (key, value, _) in from.entries() {
+                        pool.arrive(&mut self.pool_states, key as usize, value, false, |pooled| {
+                            self.relabelled.push((pooled as u32, T::ZERO, 0));
+                        });
+                    }
+                    for (pooled, value, _) in &mut self.relabelled {
+                        *value = self.pool_states[*pooled as usize].best;
+                    }
+                    out.collect(shape, &mut self.relabelled);
+                } else if from.patterns.is_empty() {
+                    match self.recent.of(*source) {
+                        Some(values) => pool.pool_values(values, &mut self.potentials),
+                        None => pool.pool_spikes(from, &mut self.values, &mut self.potentials),
+                    }
+                    out.list(network.level(), shape, &mut self.potentials, true);
+                    self.recent.keep(index, &mut self.potentials);
+                } else {
+                    pool.winners(from, &mut self.values, &mut self.winners);
+                    self.patterns.clear();
+                    self.patterns.resize(self.values.len(), 0);
+                    for (key, _, pattern) in from.entries() {
+                        self.patterns[key as usize] = pattern;
+                    }
+                    let won = self.winners.iter().map(|&(key, to)| (key as usize, to));
+                    self.relabelled.clear();
+                    self.relabelled.extend(won.map(|(key, to)| (to, self.values[key], self.patterns[key])));
                     out.collect(shape, &mut self.relabelled);
                 }
-                (Stage::Product { sources: [a, b], circuit: Some(circuit) }, Signal::Spikes(out)) => {
-                    counts.updates += (shape.len() * circuit.steps()) as u64;
-                    let (a, b) = (network.decoded(*a, &done[*a]), network.decoded(*b, &done[*b]));
-                    if let (None, Some(kernel)) = (disturbed, circuit.kernel()) {
-                        self.values.clear();
-                        self.values.extend(b.iter().cycle().take(a.len()));
-                        let (inputs, list) = ([a.as_slice(), &self.values], out.lists());
-                        counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
-                        counts.spikes += out.spikes();
-                        continue;
-                    }
-                    out.begin(shape);
-                    for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
-                        let (mut value, mut pattern) = (T::ZERO, 0);
-                        let beyond = circuit_spikes(circuit, disturbed, key, [x, y], |step, worth| {
-                            value += worth;
-                            pattern |= 1 << step;
-                        });
-                        counts.saturated += u64::from(beyond);
-                        if pattern != 0 {
-                            out.push(shape, key as u32, value);
-                            out.patterns.push(pattern);
+            }
+            (Stage::Concat { sources }, Signal::Spikes(out)) => {
+                out.clear(shape);
+                out.starts.push(0);
+                for pixel in 0..shape.pixels() {
+                    let mut channel = 0;
+                    for &source in sources {
+                        let channels = network.populations()[source].shape.channels;
+                        let part = spikes(&done[source]);
+                        let (keys, values) = part.pixels(pixel, pixel + 1);
+                        let (from, to) = (pixel * channels, pixel * shape.channels + channel);
+                        out.keys.extend(keys.iter().map(|&key| (key as usize - from + to) as u32));
+                        out.values.extend_from_slice(values);
+                        if !part.patterns.is_empty() {
+                            let range = part.starts[pixel] as usize..part.starts[pixel + 1] as usize;
+                            out.patterns.extend_from_slice(&part.patterns[range]);
                         }
+                        channel += channels;
                     }
-                    out.end(shape);
-                }
-                (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_))
-                | (_, Signal::Train(_)) => {
-                    unreachable!("these stages do not spike")
+                    out.starts.push(out.keys.len() as u32);
                 }
             }
-            counts.spikes += rest[0].spikes();
+            (Stage::Permute { source, to }, Signal::Spikes(out)) => {
+                let from = spikes(&done[*source]);
+                self.relabelled.clear();
+                let moved = from.entries().map(|(key, value, pattern)| (to[key as usize], value, pattern));
+                self.relabelled.extend(moved.filter(|&(key, ..)| key != NOWHERE));
+                out.collect(shape, &mut self.relabelled);
+            }
+            (Stage::Product { sources: [a, b], circuit: Some(circuit) }, Signal::Spikes(out)) => {
+                counts.updates += (shape.len() * circuit.steps()) as u64;
+                let (a, b) = (network.decoded(*a, &done[*a]), network.decoded(*b, &done[*b]));
+                if let (None, Some(kernel)) = (disturbed, circuit.kernel()) {
+                    self.values.clear();
+                    self.values.extend(b.iter().cycle().take(a.len()));
+                    let (inputs, list) = ([a.as_slice(), &self.values], out.lists());
+                    counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
+                    counts.spikes += out.spikes();
+                    return;
+                }
+                out.begin(shape);
+                for (key, (&x, &y)) in a.iter().zip(b.iter().cycle()).enumerate() {
+                    let (mut value, mut pattern) = (T::ZERO, 0);
+                    let beyond = circuit_spikes(circuit, disturbed, key, [x, y], |step, worth| {
+                        value += worth;
+                        pattern |= 1 << step;
+                    });
+                    counts.saturated += u64::from(beyond);
+                    if pattern != 0 {
+                        out.push(shape, key as u32, value);
+                        out.patterns.push(pattern);
+                    }
+                }
+                out.end(shape);
+            }
+            (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_)) | (_, Signal::Train(_)) => {
+                unreachable!("these stages do not spike")
+            }
         }
+        counts.spikes += rest[0].spikes();
     }
 }
 

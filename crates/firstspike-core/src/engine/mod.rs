@@ -11,14 +11,15 @@ use crate::disturbance::{Disturbance, Disturbed};
 use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Amos, FewSpike, QuartzState, Scale, Timing, Window};
 use crate::real::Real;
-use crate::record::Counts;
+use crate::record::{Counts, Record};
 use crate::signal::Signal;
-use crate::synapse::{PoolScratch, PoolState};
+use crate::synapse::{Paths, PoolScratch, PoolState};
 use alpha::AlphaState;
 use at_once::Arrivals;
 pub(crate) use at_once::Plan;
 use rate::{RateScratch, RateState};
 use std::borrow::Cow;
+use std::time::Instant;
 
 /// How a network is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub struct Workspace<T> {
     pub counts: Vec<Counts>,
     disturbance: Option<Disturbance>,
     image: u32,
+    times: bool,
     potentials: Vec<T>,
     values: Vec<T>,
     recent: Recent<T>,
@@ -92,6 +94,7 @@ impl<T: Real> Workspace<T> {
             counts: vec![Counts::default(); count],
             disturbance: None,
             image: 0,
+            times: false,
             potentials: Vec::new(),
             values: Vec::new(),
             recent: Recent::default(),
@@ -115,6 +118,23 @@ impl<T: Real> Workspace<T> {
     pub fn disturb(&mut self, disturbance: Option<Disturbance>, image: u32) {
         self.disturbance = disturbance;
         self.image = image;
+    }
+
+    /// Which ways spikes may take in the next images, and whether layers are timed, if `record` asks for it.
+    pub fn conduct(&mut self, paths: Paths, record: Record) {
+        self.pool.paths = paths;
+        self.times = record.times;
+    }
+
+    /// Does the work of a layer, and times it if it is asked for.
+    fn timed(&mut self, index: usize, work: impl FnOnce(&mut Self)) {
+        if !self.times {
+            work(self);
+            return;
+        }
+        let start = Instant::now();
+        work(self);
+        self.counts[index].nanoseconds += start.elapsed().as_nanos() as u64;
     }
 
     /// Runs one image; leaves its signals in the workspace and adds to its counts.

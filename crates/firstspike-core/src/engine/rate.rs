@@ -169,9 +169,8 @@ impl<T: Real> Workspace<T> {
 
     /// Adds the spikes that arrive in one step to `input`, and counts them.
     fn receive(&mut self, network: &Network<T>, engine: Engine, index: usize, step: usize, input: &mut [T]) {
-        let (events, operations) = self.arrive(network, engine, index, step, input);
-        self.counts[index].synaptic_events += events;
-        self.counts[index].operations += operations;
+        let arrived = self.arrive(network, engine, index, step, input);
+        self.counts[index] += arrived;
     }
 
     fn disturbed(&self, index: usize) -> Option<Disturbed> {

@@ -8,6 +8,7 @@ use crate::disturbance::Disturbed;
 use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Quartz, Timing};
 use crate::real::Real;
+use crate::record::Counts;
 use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
 
@@ -128,7 +129,7 @@ impl<T: Real> Workspace<T> {
         }
     }
 
-    /// Adds the spikes that arrive in one step to `input`. Returns synaptic events and operations.
+    /// Adds the spikes that arrive in one step to `input`. Counts synaptic events, operations and how they were added.
     pub(super) fn arrive(
         &mut self,
         network: &Network<T>,
@@ -136,27 +137,30 @@ impl<T: Real> Workspace<T> {
         index: usize,
         step: usize,
         input: &mut [T],
-    ) -> (u64, u64) {
-        let Stage::Neurons { projections, .. } = &network.populations()[index].stage else { return (0, 0) };
-        let (mut events, mut operations) = (0, 0);
+    ) -> Counts {
+        let mut counts = Counts::default();
+        let Stage::Neurons { projections, .. } = &network.populations()[index].stage else { return counts };
         for projection in projections {
             let Signal::Train(steps) = &self.signals[projection.source()] else { continue };
             let spikes = &steps[step];
             if spikes.is_empty() {
                 continue;
             }
-            events += projection.events(spikes);
-            operations += match engine {
-                Engine::Layered => projection.gather_spikes(network.level(), spikes, None, input, &mut self.pool),
+            let events = projection.events(spikes);
+            counts.synaptic_events += events;
+            match engine {
+                Engine::Layered => {
+                    counts += projection.gather_spikes(network.level(), spikes, None, input, &mut self.pool);
+                }
                 Engine::Event => {
                     for (key, value, _) in spikes.entries() {
                         projection.deliver(network.level(), key as usize, value, input);
                     }
-                    projection.events(spikes)
+                    counts.operations += events;
                 }
-            };
+            }
         }
-        (events, operations)
+        counts
     }
 
     fn run_quartz(
@@ -185,10 +189,9 @@ impl<T: Real> Workspace<T> {
         let mut moved = Vec::new();
         for step in 0..quartz.steps() {
             input.fill(T::ZERO);
-            let (events, operations) = self.arrive(network, engine, index, step, &mut input);
+            let arrived = self.arrive(network, engine, index, step, &mut input);
             let counts = &mut self.counts[index];
-            counts.synaptic_events += events;
-            counts.operations += operations;
+            *counts += arrived;
             counts.updates += shape.len() as u64;
             // What a layer sends on is shifted by T - 1 steps; what came before is lost, as in the authors' simulation.
             let sent = step.checked_sub(quartz.levels - 1);

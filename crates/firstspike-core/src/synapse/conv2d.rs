@@ -4,7 +4,6 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::Geometry;
 use crate::signal::SpikeList;
-use crate::synapse::Path;
 use crate::weights::RawWeights;
 use firstspike_simd::{Level, Sliding, Taps};
 
@@ -165,47 +164,49 @@ impl<T: Real> Conv2d<T> {
         }
     }
 
-    pub(super) fn gather(
+    /// Adds spikes up one by one.
+    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
+        if self.groups != 1 {
+            self.gather_groups(level, spikes, potentials);
+        } else {
+            let SpikeList { keys, values, starts, .. } = spikes;
+            T::convolve_spikes(level, &self.sliding, potentials, &self.weights, keys, values, starts);
+        }
+    }
+
+    /// Adds spikes up with all neurons that did not spike.
+    pub(super) fn gather_dense(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
         values: Option<&[T]>,
         potentials: &mut [T],
         image: &mut Vec<T>,
-    ) -> Path {
-        if self.is_dense(spikes.len()) {
-            if let Some(values) = values {
-                self.gather_values(level, values, potentials, image);
-                return Path::Dense;
-            }
-            let Geometry { input, .. } = self.geometry;
-            let image_row = self.widened.width * input.channels;
-            let begin = self.widened.left * input.channels;
-            let rows = self.widened.blank(image).chunks_exact_mut(image_row);
-            for (y, row) in rows.enumerate() {
-                let (keys, values) = spikes.pixels(y * input.width, (y + 1) * input.width);
-                let row = &mut row[begin..begin + input.width * input.channels];
-                let base = (y * row.len()) as u32;
-                for (&key, &value) in keys.iter().zip(values) {
-                    row[(key - base) as usize] = value;
-                }
-            }
-            T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
-            return Path::Dense;
-        } else if self.groups != 1 {
-            self.gather_groups(level, spikes, potentials);
-        } else {
-            let SpikeList { keys, values, starts, .. } = spikes;
-            T::convolve_spikes(level, &self.sliding, potentials, &self.weights, keys, values, starts);
+    ) {
+        if let Some(values) = values {
+            self.gather_values(level, values, potentials, image);
+            return;
         }
-        Path::Events
+        let Geometry { input, .. } = self.geometry;
+        let image_row = self.widened.width * input.channels;
+        let begin = self.widened.left * input.channels;
+        let rows = self.widened.blank(image).chunks_exact_mut(image_row);
+        for (y, row) in rows.enumerate() {
+            let (keys, values) = spikes.pixels(y * input.width, (y + 1) * input.width);
+            let row = &mut row[begin..begin + input.width * input.channels];
+            let base = (y * row.len()) as u32;
+            for (&key, &value) in keys.iter().zip(values) {
+                row[(key - base) as usize] = value;
+            }
+        }
+        T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
     }
 
     /// Whether so many spikes take longer one by one than all neurons at once: a model of the cycles for an output pixel,
     /// from measurements of both kernels with AVX-512 at many sizes and densities. One by one, a spike costs loads of its
     /// key and its value and of a register of weights for each register of targets, and a row of taps that its spikes
     /// are found; all at once, a register of weights serves several pixels, so that multiplications are the limit.
-    fn is_dense(&self, spikes: usize) -> bool {
+    pub(super) fn is_dense(&self, spikes: usize) -> bool {
         let Geometry { input, output, kernel, .. } = self.geometry;
         let inputs = (kernel[0] * kernel[1] * input.channels) as f64;
         let share = spikes as f64 / input.len() as f64;

@@ -17,10 +17,12 @@ pub(crate) use max_pool::{PoolState, PoolSums};
 
 use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
+use crate::record::Counts;
 use crate::shape::Shape;
 use crate::signal::SpikeList;
 use firstspike_simd::Level;
 use std::collections::BTreeSet;
+use std::ops::AddAssign;
 
 /// Synapses from one population to another.
 #[derive(Clone, Debug)]
@@ -68,11 +70,18 @@ impl<T: Real> Synapse<T> {
         spikes: &SpikeList<T>,
         values: Option<&[T]>,
         potentials: &mut [T],
+        paths: Paths,
         image: &mut Vec<T>,
     ) -> Path {
         match self {
             Self::Dense(dense) => dense.gather(level, spikes, potentials),
-            Self::Conv2d(conv) => return conv.gather(level, spikes, values, potentials, image),
+            Self::Conv2d(conv) => {
+                if paths == Paths::Fastest && conv.is_dense(spikes.len()) {
+                    conv.gather_dense(level, spikes, values, potentials, image);
+                    return Path::Dense;
+                }
+                conv.gather(level, spikes, potentials);
+            }
             Self::Identity(_) => {
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                     potentials[key as usize] += value;
@@ -113,11 +122,37 @@ impl<T: Real> Synapse<T> {
     }
 }
 
+/// Which ways spikes may take to their targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Paths {
+    /// The fastest: with all neurons that did not spike, where they are too many to be added one by one.
+    #[default]
+    Fastest,
+    /// One by one: only the work that spikes cause.
+    Events,
+}
+
 /// How spikes were added up: one by one, or with all neurons that did not spike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Path {
     Events,
     Dense,
+}
+
+/// What it took to add spikes up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// Multiply-adds that were really done.
+    pub operations: u64,
+    /// Whether neurons that did not spike were added up too.
+    pub dense: bool,
+}
+
+impl AddAssign<Work> for Counts {
+    fn add_assign(&mut self, work: Work) {
+        self.operations += work.operations;
+        self.dense += u64::from(work.dense);
+    }
 }
 
 /// Scratch memory of projections; reused between images.
@@ -127,6 +162,8 @@ pub(crate) struct PoolScratch<T> {
     spikes: SpikeList<T>,
     /// Values of an image with margins.
     image: Vec<T>,
+    /// Which ways spikes may take.
+    pub(crate) paths: Paths,
 }
 
 /// Synapses from a source population, with average pooling merged into them where there is one: the merged weight from
@@ -210,8 +247,7 @@ impl<T: Real> Projection<T> {
         });
     }
 
-    /// Adds spikes to the potentials; returns the multiply-adds that were really done. `values` has what they stand for
-    /// once more, one value per neuron, if that is at hand.
+    /// Adds spikes to the potentials. `values` has what they stand for once more, one value per neuron, if that is at hand.
     pub(crate) fn gather_spikes(
         &self,
         level: Level,
@@ -219,24 +255,25 @@ impl<T: Real> Projection<T> {
         values: Option<&[T]>,
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
-    ) -> u64 {
-        if spikes.is_full(self.input().len()) {
-            return self.gather_values(level, &spikes.values, potentials, scratch);
+    ) -> Work {
+        if scratch.paths == Paths::Fastest && spikes.is_full(self.input().len()) {
+            let operations = self.gather_values(level, &spikes.values, potentials, scratch);
+            return Work { operations, dense: true };
         }
         let Some(pool) = &self.pool else {
-            return match self.synapse.gather(level, spikes, values, potentials, &mut scratch.image) {
-                Path::Events => self.distinct(spikes),
-                Path::Dense => self.connections(),
+            return match self.synapse.gather(level, spikes, values, potentials, scratch.paths, &mut scratch.image) {
+                Path::Events => Work { operations: self.distinct(spikes), dense: false },
+                Path::Dense => Work { operations: self.connections(), dense: true },
             };
         };
-        pool.pool_spikes(spikes, &mut scratch.values);
-        scratch.spikes.list(level, pool.geometry().output, &mut scratch.values, true);
-        let targets =
-            match self.synapse.gather(level, &scratch.spikes, Some(&scratch.values), potentials, &mut scratch.image) {
-                Path::Events => scratch.spikes.len(),
-                Path::Dense => scratch.values.len(),
-            };
-        (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64
+        let PoolScratch { values, spikes: pooled, image, paths } = scratch;
+        pool.pool_spikes(spikes, values);
+        pooled.list(level, pool.geometry().output, values, true);
+        let (targets, dense) = match self.synapse.gather(level, pooled, Some(values), potentials, *paths, image) {
+            Path::Events => (pooled.len(), false),
+            Path::Dense => (values.len(), true),
+        };
+        Work { operations: (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64, dense }
     }
 
     /// Adds one value per neuron to the potentials; returns the multiply-adds that were done.
