@@ -2,25 +2,29 @@
 
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { calibrate, convert, describeGraph, openDataset, readOnnx, type SpikingNetwork } from './firstspike.js';
+import { type Calibration, calibrate, describeGraph, type Graph, openDataset, readOnnx } from './firstspike.js';
+import { mlgennExample } from './models.js';
 import type { FloatBatch } from './onnxruntime.js';
 
-/** A trained network, and where its images are. */
+/** A network, and where its images are. */
 export interface NetworkFiles {
   readonly name: string;
-  /** Path of the ONNX model. */
-  readonly model: string;
+  /** Path of the ONNX model, or its contents. */
+  readonly model: string | Uint8Array;
   /** Data set that is run. */
   readonly images: string;
   /** Data set that the conversion is calibrated on. */
   readonly calibration: string;
+  /** Images of it that are used; 1000 if absent. */
+  readonly calibrationImages?: number;
   /** How pixels become the network's input. */
   readonly preprocess: string | object;
 }
 
-/** A network ready to run. */
+/** A network ready to be converted, and images to run. */
 export interface LoadedNetwork {
-  readonly network: SpikingNetwork;
+  readonly graph: Graph;
+  readonly calibration: Calibration;
   /** Multiply-accumulate operations of the original network for one image. */
   readonly macs: number;
   readonly images: FloatBatch;
@@ -42,9 +46,10 @@ const DIGITS = {
 const CIFAR_MEAN = [0.4914, 0.4822, 0.4465];
 const CIFAR_STD = [0.2471, 0.2435, 0.2616];
 
-/** The networks that are here: one comes with the repository, the others with the folder FIRSTSPIKE_DATA names. */
+/** The networks that are here: two come with the repository, the others with the folder FIRSTSPIKE_DATA names. */
 export const NETWORKS: readonly NetworkFiles[] = [
   { name: 'digits-bn', model: join(DEMO, 'digits-bn.onnx'), preprocess: 'unit', ...DIGITS },
+  { name: 'mlgenn-example', model: mlgennExample(), preprocess: 'unit', ...DIGITS },
   ...(DATA ? networksOf(DATA) : []),
 ];
 
@@ -54,6 +59,8 @@ function networksOf(folder: string): NetworkFiles[] {
     images: `cifar:${join(folder, 'cifar10', 'test-first1000.bin')}`,
     calibration: `cifar:${join(folder, 'cifar10', 'train-first4000.bin')}`,
   };
+  const photographs = `images:${join(folder, 'imagenet', 'val')}`;
+  const imagenet = { images: photographs, calibration: photographs, calibrationImages: 64 };
   return [
     { name: 'quartz-convnet', model: model('mnist', 'quartz-convnet.onnx'), preprocess: 'unit', ...DIGITS },
     {
@@ -70,12 +77,18 @@ function networksOf(folder: string): NetworkFiles[] {
       ...cifar,
     },
     { name: 'resnet20', model: model('cifar10', 'resnet20.onnx'), preprocess: 'torchvision', ...cifar },
+    {
+      name: 'squeezenet',
+      model: model('imagenet', 'squeezenet1.0-deepcompression.onnx'),
+      preprocess: 'caffe',
+      ...imagenet,
+    },
+    { name: 'mobilenet', model: model('imagenet', 'mobilenet_v1_0.75_224.onnx'), preprocess: 'tf', ...imagenet },
   ];
 }
 
-/** The networks of some names; all that are here if none is given. */
+/** The networks of some names. */
 export function networksNamed(names: readonly string[]): readonly NetworkFiles[] {
-  if (names.length === 0) return NETWORKS;
   return names.map((name) => {
     const known = NETWORKS.find((network) => network.name === name);
     if (known) return known;
@@ -85,16 +98,28 @@ export function networksNamed(names: readonly string[]): readonly NetworkFiles[]
   });
 }
 
-/** Reads a network, calibrates and converts it, and reads the first `count` of its images. */
-export async function loadNetwork(files: NetworkFiles, count: number): Promise<LoadedNetwork> {
-  const { model, preprocess } = files;
-  const graph = await readOnnx(model);
+/** Those that were asked for; if none were, those of a suite's own choice that are here. */
+export function chosenOr(chosen: readonly NetworkFiles[], names: readonly string[]): readonly NetworkFiles[] {
+  return chosen.length > 0 ? chosen : NETWORKS.filter(({ name }) => names.includes(name));
+}
+
+/**
+ * Reads and calibrates a network, and reads the first `count` of its images.
+ *
+ * @param edit makes another network of it first.
+ */
+export async function loadNetwork(
+  files: NetworkFiles,
+  count: number,
+  edit = (graph: Graph): Graph => graph,
+): Promise<LoadedNetwork> {
+  const { model, preprocess, calibrationImages = CALIBRATION_IMAGES } = files;
+  const graph = edit(await readOnnx(model));
   const training = await openDataset(files.calibration, { preprocess });
-  const calibration = await calibrate(graph, training.batches({ size: 64, limit: CALIBRATION_IMAGES }));
-  const network = await convert(graph, { code: 'ttfs', calibration });
+  const calibration = await calibrate(graph, training.batches({ size: 64, limit: calibrationImages }));
   const test = await openDataset(files.images, { preprocess });
   const { value: images } = await test.batches({ size: count })[Symbol.asyncIterator]().next();
-  return { network, macs: describeGraph(graph).macs, images };
+  return { graph, calibration, macs: describeGraph(graph).macs, images };
 }
 
 /** Images in batches of one size, which divides their number. */

@@ -4,23 +4,30 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from './machine.js';
-import type { Comparison, Speed } from './suites/networks.js';
+import { type Goal, isReached, type Outcome, type Table } from './suite.js';
 
 const RESULTS = new URL('results/', import.meta.url);
 
-/** What was measured, and on what. */
-export interface Report {
+/** What a suite found, and on what. */
+export interface Report extends Outcome {
   readonly machine: Machine;
   /** Processors that other processes kept busy meanwhile, on average. */
   readonly othersBusy: number;
-  readonly results: readonly Comparison[];
 }
 
 /** Processors kept busy by others above which a comparison says little. */
 const MOST_OTHERS_BUSY = 0.1;
 
+/** A report for people: the machine, the table in Markdown, and what became of the goals. */
+export function formatReport(report: Report): string {
+  const { table, goals } = report;
+  const parts = [formatMachine(report), markdownTable(table)];
+  if (goals.length > 0) parts.push(markdownTable(goalTable(goals)));
+  return parts.join('\n\n');
+}
+
 /** The machine in one line, and a warning in another if it was not left alone. */
-export function formatMachine({ machine: { cpu, cores, kernelLevels, versions }, othersBusy }: Report): string {
+function formatMachine({ machine: { cpu, cores, kernelLevels, versions }, othersBusy }: Report): string {
   const { firstspike, onnxruntime, node } = versions;
   const machine =
     `${cpu}, ${kernelLevels.at(-1)}, ${cores} cores; ` +
@@ -29,66 +36,52 @@ export function formatMachine({ machine: { cpu, cores, kernelLevels, versions },
   return `${machine}\nNot to be trusted: other processes kept ${othersBusy.toFixed(2)} of the cores busy meanwhile.`;
 }
 
-/** A table of comparisons in Markdown. */
-export function formatResults({ results }: Report): string {
-  const rows = results.map(({ firstspike, onnxruntime, ...row }) => [
-    row.network,
-    `${row.threads}`,
-    `${row.engine} ${row.precision}`,
-    row.ratio.toFixed(2),
-    `${Math.min(...row.ratios).toFixed(2)} to ${Math.max(...row.ratios).toFixed(2)}`,
-    imagesPerSecond(firstspike),
-    imagesPerSecond(onnxruntime) + (onnxruntime.fixedBatch ? ' fixed' : ''),
-    row.eventsPerMac.toFixed(3),
-    row.gigaEventsPerSecond.toFixed(2),
-    row.gigaMacsPerSecond.toFixed(2),
-    `${(row.agreement * 100).toFixed(1)} %`,
-  ]);
-  return markdownTable(
-    [
-      'network',
-      'threads',
-      'engine',
-      'ratio',
-      'of rounds',
-      'firstspike images/s (batch)',
-      'ORT images/s (batch)',
-      'events/MAC',
-      'G events/s',
-      'ORT G MAC/s',
-      'same label',
-    ],
-    rows,
-  );
+function goalTable(goals: readonly Goal[]): Table {
+  return {
+    columns: ['goal', 'measured', 'wanted', ''],
+    rows: goals.map((goal) => [
+      goal.what,
+      fourDigits(goal.measured).toLocaleString('en'),
+      `${goal.atMost ? '<=' : '>='} ${goal.goal.toLocaleString('en')}`,
+      isReached(goal) ? 'reached' : 'missed',
+    ]),
+  };
 }
 
 /**
- * Saves a report in `results/NAME.json`.
+ * Saves a report in `results/NAME.json`, and its picture in `results/NAME.svg`.
  *
- * @returns the file's path, relative to where this process runs.
+ * @returns the files' paths, relative to where this process runs.
  */
-export async function saveReport(name: string, report: Report): Promise<string> {
-  const file = fileURLToPath(new URL(`${name}.json`, RESULTS));
+export async function saveReport(name: string, report: Report): Promise<string[]> {
+  const { machine, othersBusy, goals, results, picture } = report;
+  const figures = JSON.stringify({ machine, othersBusy, goals, results }, rounded, 2);
+  const files = [[`${name}.json`, `${figures}\n`], ...(picture ? [[`${name}.svg`, picture]] : [])];
   await mkdir(RESULTS, { recursive: true });
-  await writeFile(file, `${JSON.stringify(report, fourDigits, 2)}\n`);
-  return relative('', file);
-}
-
-function imagesPerSecond({ imagesPerSecond, batch }: Speed): string {
-  return `${Math.round(imagesPerSecond)} (${batch})`;
+  return Promise.all(
+    files.map(async ([file, content]) => {
+      const path = fileURLToPath(new URL(file, RESULTS));
+      await writeFile(path, content);
+      return relative('', path);
+    }),
+  );
 }
 
 /** Columns padded to one width; the first is left-aligned, the others right. */
-function markdownTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = titles.map((title, i) =>
+function markdownTable({ columns, rows }: Table): string {
+  const widths = columns.map((title, i) =>
     Math.max(...[title, ...rows.map((row) => row[i])].map((cell) => cell.length)),
   );
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
   const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [line(titles), line(rule), ...rows.map(line)].join('\n');
+  return [line(columns), line(rule), ...rows.map(line)].join('\n');
 }
 
-function fourDigits(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? fourDigits(value) : value;
+}
+
+function fourDigits(value: number): number {
+  return Number(value.toPrecision(4));
 }

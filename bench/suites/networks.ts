@@ -1,16 +1,20 @@
 /** Whole networks: both engines against ONNX Runtime on the same images with the same number of threads. */
 
-import { inBatches, type LoadedNetwork, loadNetwork, type NetworkFiles } from '../data.js';
-import { type Engine, type Precision, total } from '../firstspike.js';
-import { type Case, type MeasuredCase, measureRounds, median } from '../measure.js';
+import { barsSvg } from '../chart.js';
+import { chosenOr, inBatches, loadNetwork, type NetworkFiles } from '../data.js';
+import {
+  convert,
+  describeGraph,
+  type Engine,
+  type Precision,
+  readOnnx,
+  type SpikingNetwork,
+  total,
+} from '../firstspike.js';
+import { type Case, type Duration, type MeasuredCase, measureRounds, ratios } from '../measure.js';
 import { type FloatBatch, OnnxRuntimeModel } from '../onnxruntime.js';
-
-/** What is measured. */
-export interface NetworksOptions {
-  readonly networks: readonly NetworkFiles[];
-  readonly threads: readonly number[];
-  readonly rounds: number;
-}
+import { median } from '../statistics.js';
+import type { Goal, Outcome, SuiteOptions, Table } from '../suite.js';
 
 /** How fast one side is at its best batch. */
 export interface Speed {
@@ -55,63 +59,91 @@ export interface Comparison {
 /** Images of one call; each side runs at its best. */
 const BATCHES = [1, 16, 128];
 
-/** Images that are run: the same ones in every batch. */
-const IMAGES = Math.max(...BATCHES);
-
-const ENGINES: readonly { readonly engine: Engine; readonly precision: Precision }[] = [
-  { engine: 'layered', precision: 'f32' },
-  { engine: 'event', precision: 'f64' },
-];
-
-/** Measures networks one after another. */
-export async function benchNetworks({ networks, threads, rounds }: NetworksOptions): Promise<Comparison[]> {
-  const comparisons: Comparison[] = [];
-  for (const files of networks) {
-    const loaded = await loadNetwork(files, IMAGES);
-    for (const count of threads) comparisons.push(...(await compare(files, loaded, count, rounds)));
-  }
-  return comparisons;
+/** What runs in a network's turn. */
+interface Contest {
+  readonly name: string;
+  readonly model: string | Uint8Array;
+  readonly network: SpikingNetwork;
+  readonly macs: number;
+  /** The same images in every batch. */
+  readonly images: FloatBatch;
+  readonly batches: readonly number[];
+  readonly engines: readonly { readonly engine: Engine; readonly precision: Precision }[];
 }
 
-/** Measures one network with a number of threads: both engines, ONNX Runtime and all batches take turns. */
-async function compare(
-  { name, model }: NetworkFiles,
-  { network, macs, images }: LoadedNetwork,
-  threads: number,
-  rounds: number,
-): Promise<Comparison[]> {
+const LAYERED = { engine: 'layered', precision: 'f32' } as const;
+const EVENT = { engine: 'event', precision: 'f64' } as const;
+
+/** Multiply-accumulate operations from which on a network is large: it runs fewer images, and not spike by spike. */
+const LARGE = 100e6;
+
+/** How many times as fast as ONNX Runtime the layered engine should be. */
+const GOALS: Readonly<Record<string, number>> = {
+  'digits-bn': 2,
+  'quartz-convnet': 1.3,
+  'burn-mnist': 1.3,
+  'vgg-sparse': 2,
+  cifar_base: 1.3,
+  resnet20: 1,
+  squeezenet: 1,
+  mobilenet: 1,
+};
+
+/** Measures networks one after another. */
+export async function benchNetworks({ networks, threads, ...duration }: SuiteOptions): Promise<Outcome> {
+  const comparisons: Comparison[] = [];
+  for (const files of chosenOr(networks, Object.keys(GOALS))) {
+    const contest = await prepare(files);
+    for (const count of threads) comparisons.push(...(await compare(contest, count, duration)));
+  }
+  return { results: comparisons, table: asTable(comparisons), goals: goals(comparisons), picture: draw(comparisons) };
+}
+
+async function prepare(files: NetworkFiles): Promise<Contest> {
+  const { name, model } = files;
+  const large = describeGraph(await readOnnx(model)).macs >= LARGE;
+  const batches = large ? BATCHES.slice(0, -1) : BATCHES;
+  const { graph, calibration, macs, images } = await loadNetwork(files, Math.max(...batches));
+  const network = await convert(graph, { code: 'ttfs', calibration });
+  return { name, model, network, macs, images, batches, engines: large ? [LAYERED] : [LAYERED, EVENT] };
+}
+
+/** Measures one network with a number of threads: its engines, ONNX Runtime and all batches take turns. */
+async function compare(contest: Contest, threads: number, duration: Duration): Promise<Comparison[]> {
+  const { name, model, network, macs, images, batches, engines } = contest;
+  const [count] = images.shape;
   const original = await OnnxRuntimeModel.open(model, threads);
   const { fixedBatch } = original;
   const cases = [
-    ...(fixedBatch ? [fixedBatch] : BATCHES).map((batch) =>
+    ...(fixedBatch ? [fixedBatch] : batches).map((batch) =>
       turns('onnxruntime', images, batch, (part) => original.run(part)),
     ),
-    ...ENGINES.flatMap(({ engine, precision }) =>
-      BATCHES.map((batch) => turns(engine, images, batch, (part) => network.run(part, { engine, precision, threads }))),
+    ...engines.flatMap(({ engine, precision }) =>
+      batches.map((batch) => turns(engine, images, batch, (part) => network.run(part, { engine, precision, threads }))),
     ),
   ];
-  const measured = await measureRounds(`${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, cases, rounds);
+  const measured = await measureRounds(`${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, cases, duration);
   const fastestOf = (side: string) => fastest(measured.filter((candidate) => candidate.side === side));
   const onnxruntime = { ...fastestOf('onnxruntime'), fixedBatch: fixedBatch !== undefined };
   const labels = await originalLabels(original, images);
   await original.close();
 
   const comparisons: Comparison[] = [];
-  for (const { engine, precision } of ENGINES) {
+  for (const { engine, precision } of engines) {
     const firstspike = fastestOf(engine);
-    const ratios = firstspike.rounds.map((speed, round) => speed / onnxruntime.rounds[round]);
+    const ofRounds = ratios(firstspike, onnxruntime);
     const result = await network.run(images, { engine, precision, threads });
-    const synapticEvents = total(result.counters, 'synapticEvents') / IMAGES;
+    const synapticEvents = total(result.counters, 'synapticEvents') / count;
     comparisons.push({
       network: name,
       threads,
       engine,
       precision,
-      ratio: median(ratios),
-      ratios,
+      ratio: median(ofRounds),
+      ratios: ofRounds,
       firstspike,
       onnxruntime,
-      agreement: labels.filter((label, image) => label === result.labels[image]).length / IMAGES,
+      agreement: labels.filter((label, image) => label === result.labels[image]).length / count,
       macs,
       synapticEvents,
       eventsPerMac: synapticEvents / macs,
@@ -138,7 +170,7 @@ function fastest(cases: readonly MeasuredCase[]): Speed {
 
 /** Index of the largest logit that ONNX Runtime gives each image. */
 async function originalLabels(original: OnnxRuntimeModel, images: FloatBatch): Promise<number[]> {
-  const batch = original.fixedBatch ?? IMAGES;
+  const batch = original.fixedBatch ?? images.shape[0];
   const labels: number[] = [];
   for (const part of inBatches(images, batch)) {
     const logits = await original.run(part);
@@ -149,4 +181,63 @@ async function originalLabels(original: OnnxRuntimeModel, images: FloatBatch): P
     }
   }
   return labels;
+}
+
+function asTable(comparisons: readonly Comparison[]): Table {
+  return {
+    columns: [
+      'network',
+      'threads',
+      'engine',
+      'ratio',
+      'of rounds',
+      'firstspike images/s (batch)',
+      'ORT images/s (batch)',
+      'events/MAC',
+      'G events/s',
+      'ORT G MAC/s',
+      'same label',
+    ],
+    rows: comparisons.map(({ firstspike, onnxruntime, ...row }) => [
+      row.network,
+      `${row.threads}`,
+      `${row.engine} ${row.precision}`,
+      row.ratio.toFixed(2),
+      `${Math.min(...row.ratios).toFixed(2)} to ${Math.max(...row.ratios).toFixed(2)}`,
+      imagesPerSecond(firstspike),
+      imagesPerSecond(onnxruntime) + (onnxruntime.fixedBatch ? ' fixed' : ''),
+      row.eventsPerMac.toFixed(3),
+      row.gigaEventsPerSecond.toFixed(2),
+      row.gigaMacsPerSecond.toFixed(2),
+      `${(row.agreement * 100).toFixed(1)} %`,
+    ]),
+  };
+}
+
+function imagesPerSecond({ imagesPerSecond, batch }: Speed): string {
+  return `${Math.round(imagesPerSecond)} (${batch})`;
+}
+
+function goals(comparisons: readonly Comparison[]): Goal[] {
+  return comparisons
+    .filter(({ network, engine }) => engine === 'layered' && network in GOALS)
+    .map(({ network, threads, ratio }) => ({
+      what: `${network}, images/s over ONNX Runtime's, threads ${threads}`,
+      measured: ratio,
+      goal: GOALS[network],
+    }));
+}
+
+function draw(comparisons: readonly Comparison[]): string {
+  const layered = comparisons.filter(({ engine }) => engine === 'layered');
+  return barsSvg({
+    title: 'Whole networks: ttfs against dense inference',
+    subtitle: "Images per second over ONNX Runtime's with as many threads; marks are goals",
+    groups: [...new Set(layered.map(({ network }) => network))].map((name) => ({
+      name,
+      bars: layered
+        .filter(({ network }) => network === name)
+        .map(({ threads, ratio }) => ({ name: `threads ${threads}`, value: ratio, goal: GOALS[name] })),
+    })),
+  });
 }

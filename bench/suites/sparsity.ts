@@ -1,0 +1,168 @@
+/**
+ * Time per image against spikes per image, where only the work is done that spikes cause. Biases make neurons spike where
+ * an image is blank, so networks lose theirs: then whatever sees nothing is silent, in all layers.
+ */
+
+import { chosenOr, loadNetwork, type NetworkFiles } from '../data.js';
+import { convert, curveSvg, type Graph, total } from '../firstspike.js';
+import { type Duration, measureRounds, timedCase } from '../measure.js';
+import { randomNumbers } from '../models.js';
+import type { FloatBatch } from '../onnxruntime.js';
+import { type Line, median, straightLine } from '../statistics.js';
+import type { Outcome, SuiteOptions, Table } from '../suite.js';
+
+/** A network over all sparsities. */
+interface SparsityResult {
+  readonly network: string;
+  readonly points: readonly SparsityPoint[];
+  /** Microseconds per image against spikes per image. */
+  readonly againstSpikes: Line;
+  /** Microseconds per image against synaptic events per image. */
+  readonly againstEvents: Line;
+}
+
+/** A network on images of one sparsity. */
+interface SparsityPoint {
+  /** Share of the image that is kept. */
+  readonly kept: number;
+  /** Of one image. */
+  readonly spikes: number;
+  /** Of one image. */
+  readonly synapticEvents: number;
+  /** Of one image, as the kernel takes it with one thread: median over the rounds. */
+  readonly microseconds: number;
+}
+
+const DEFAULT_NETWORKS = ['digits-bn', 'quartz-convnet', 'vgg-sparse', 'cifar_base'];
+
+/** Shares of the image that are kept; the rest is 0 and sends no spike. */
+const KEPT = [1, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0];
+
+/** Share of the variance of times that a straight line should explain. */
+const GOAL = 0.98;
+
+/** What is blank or kept together, in pixels: more than a kernel sees, or else all neurons behind it saw something. */
+const TILE = 4;
+
+/** Images of one call. */
+const IMAGES = 64;
+
+/** Measures networks one after another. */
+export async function benchSparsity({ networks, ...duration }: SuiteOptions): Promise<Outcome> {
+  const results: SparsityResult[] = [];
+  for (const files of chosenOr(networks, DEFAULT_NETWORKS)) results.push(await sweepSparsity(files, duration));
+  return {
+    results,
+    table: asTable(results),
+    goals: results.map(({ network, againstSpikes: { rSquared } }) => ({
+      what: `${network}, r² of time against spikes`,
+      measured: rSquared,
+      goal: GOAL,
+    })),
+    picture: draw(results),
+  };
+}
+
+/** Measures one network: all sparsities take turns. */
+async function sweepSparsity(files: NetworkFiles, duration: Duration): Promise<SparsityResult> {
+  const { graph, calibration, images } = await loadNetwork({ ...files, preprocess: 'unit' }, IMAGES, withoutBiases);
+  const network = await convert(graph, { code: 'ttfs', calibration, inputRange: [0, 1] });
+  const batches = KEPT.map((share) => keepTiles(images, share));
+  const cases = batches.map((batch, i) =>
+    timedCase(`${100 * KEPT[i]} % of the image`, IMAGES, async () => {
+      const { seconds } = await network.run(batch, { threads: 1, dense: false });
+      return seconds;
+    }),
+  );
+  const measured = await measureRounds(files.name, cases, duration);
+  const points = await Promise.all(
+    batches.map(async (batch, i): Promise<SparsityPoint> => {
+      const { counters } = await network.run(batch, { dense: false });
+      return {
+        kept: KEPT[i],
+        spikes: total(counters, 'spikes') / IMAGES,
+        synapticEvents: total(counters, 'synapticEvents') / IMAGES,
+        microseconds: 1e6 / median(measured[i].rounds),
+      };
+    }),
+  );
+  return {
+    network: files.name,
+    points,
+    againstSpikes: straightLine(points.map(({ spikes, microseconds }) => ({ x: spikes, y: microseconds }))),
+    againstEvents: straightLine(
+      points.map(({ synapticEvents, microseconds }) => ({ x: synapticEvents, y: microseconds })),
+    ),
+  };
+}
+
+function withoutBiases(graph: Graph): Graph {
+  const nodes = graph.nodes.map((node) => {
+    if (node.op !== 'Conv' && node.op !== 'Dense') return node;
+    return { ...node, bias: { ...node.bias, values: node.bias.values.map(() => 0) } };
+  });
+  return { ...graph, nodes };
+}
+
+/** Images `[n, channels, height, width]` of which a share, in tiles chosen by chance, is kept. */
+function keepTiles({ data, shape }: FloatBatch, share: number): FloatBatch {
+  const [images, channels, height, width] = shape;
+  const numbers = randomNumbers(1);
+  const kept = data.slice();
+  const blank = (image: number, top: number, left: number) => {
+    const right = Math.min(left + TILE, width);
+    for (let channel = 0; channel < channels; channel++) {
+      for (let y = top; y < Math.min(top + TILE, height); y++) {
+        const row = ((image * channels + channel) * height + y) * width;
+        kept.fill(0, row + left, row + right);
+      }
+    }
+  };
+  for (let image = 0; image < images; image++) {
+    for (let top = 0; top < height; top += TILE) {
+      for (let left = 0; left < width; left += TILE) if (numbers.next().value >= share) blank(image, top, left);
+    }
+  }
+  return { data: kept, shape };
+}
+
+function asTable(results: readonly SparsityResult[]): Table {
+  return {
+    columns: ['network', 'spikes/image', 'µs/image', 'µs without spikes', 'ns per spike', 'r²', 'r² against events'],
+    rows: results.map(({ network, points, againstSpikes, againstEvents }) => [
+      network,
+      range(points.map(({ spikes }) => spikes)),
+      range(points.map(({ microseconds }) => microseconds)),
+      againstSpikes.intercept.toFixed(1),
+      (1000 * againstSpikes.slope).toFixed(2),
+      againstSpikes.rSquared.toFixed(4),
+      againstEvents.rSquared.toFixed(4),
+    ]),
+  };
+}
+
+function range(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)}`;
+}
+
+function draw(results: readonly SparsityResult[]): string {
+  return curveSvg({
+    title: 'Time against spikes',
+    subtitle: 'Microseconds per image with one thread over spikes per image, of whole images to blank ones',
+    columns: results.map(({ network, points, againstSpikes: { intercept, slope } }) => {
+      const spikes = points.map((point) => point.spikes);
+      const ends = [Math.min(...spikes), Math.max(...spikes)];
+      return {
+        title: `${network}: spikes per image`,
+        plots: [
+          {
+            series: [
+              { name: 'measured', points: points.map((point) => ({ x: point.spikes, y: point.microseconds })) },
+              { name: 'straight line', points: ends.map((x) => ({ x, y: intercept + slope * x })) },
+            ],
+          },
+        ],
+      };
+    }),
+  });
+}
