@@ -20,7 +20,11 @@ impl Taps {
     fn within(self, first: usize, count: usize, dilation: usize) -> Self {
         let begin = self.first.max(first);
         let end = (self.first + self.count).min(first + count);
-        Self { first: begin, count: end.saturating_sub(begin), start: self.start + (begin - self.first) * dilation }
+        if begin >= end {
+            // No input is met: none beyond the image either.
+            return Self { count: 0, ..self };
+        }
+        Self { first: begin, count: end - begin, start: self.start + (begin - self.first) * dilation }
     }
 }
 

@@ -265,6 +265,14 @@ proptest! {
     }
 }
 
+/// Weights too many for a cache and many spikes: taps are gone through one by one, some of which lie beyond a border.
+#[test]
+fn large_kernels_at_borders_equal_the_naive_twin() {
+    let axis = Axis { input: 4, output: 4, kernel: 5, stride: 1, dilation: 1, pad: 2 };
+    convolution::<f32>(axis, axis, [66, 65, 1], 1.0, &[0.5, -1.25, 0.75]);
+    convolution::<f32>(axis, Axis { dilation: 2, pad: 4, ..axis }, [66, 65, 1], 1.0, &[0.5, -1.25, 0.75]);
+}
+
 /// What a gate makes of one input or two: value and pattern, and whether they lie beyond the range.
 type Gated<T> = ((T, u32), bool);
 
