@@ -6,16 +6,20 @@ import { describeMachine, watchOthers } from './machine.js';
 import { formatReport, saveReport } from './report.js';
 import type { Suite, SuiteOptions } from './suite.js';
 import { benchCodes } from './suites/codes.js';
+import { benchEndurance } from './suites/endurance.js';
 import { benchKernels } from './suites/kernels.js';
 import { benchNetworks } from './suites/networks.js';
+import { benchRoofline } from './suites/roofline.js';
 import { benchSparsity } from './suites/sparsity.js';
 
-/** In the order in which they run. */
+/** In the order in which they run: memory is watched before others have filled it. */
 const SUITES: Readonly<Record<string, Suite>> = {
+  endurance: benchEndurance,
   kernels: benchKernels,
   networks: benchNetworks,
   codes: benchCodes,
   sparsity: benchSparsity,
+  roofline: benchRoofline,
 };
 
 const { values } = parseArgs({
@@ -32,6 +36,10 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     /** How long a case is repeated within a round, in seconds. */
     seconds: { type: 'string', default: '0.5' },
+    /** Images that the suite `endurance` runs. */
+    images: { type: 'string', default: '1000000' },
+    /** The processor's clock in GHz, for the suite `roofline`; measured if absent. */
+    clock: { type: 'string' },
     /** Results are saved in `bench/results/NAME-SUITE.json`; in `SUITE.json` if absent. */
     name: { type: 'string' },
   },
@@ -49,6 +57,8 @@ const options: SuiteOptions = {
   threads: list(values.threads).map(wholeNumber),
   rounds: wholeNumber(values.rounds),
   seconds: positive(values.seconds),
+  images: wholeNumber(values.images),
+  ...(values.clock && { clock: 1e9 * positive(values.clock) }),
 };
 
 for (const [name, suite] of Object.entries(SUITES)) {

@@ -11,6 +11,10 @@ export interface SuiteOptions extends Duration {
   readonly layers: readonly string[];
   /** Numbers of threads. */
   readonly threads: readonly number[];
+  /** Images of the endurance suite. */
+  readonly images: number;
+  /** The processor's clock in Hz; measured if absent. */
+  readonly clock?: number;
 }
 
 /** What a suite found. */

@@ -1,0 +1,168 @@
+/** Very many images through `stream`: memory that stays, and an event loop that is not held up. */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { chosenOr, inBatches, loadNetwork, type NetworkFiles } from '../data.js';
+import { convert } from '../firstspike.js';
+import type { FloatBatch } from '../onnxruntime.js';
+import type { Outcome, SuiteOptions, Table } from '../suite.js';
+
+/** A network under full load. */
+interface EnduranceResult {
+  readonly network: string;
+  readonly threads: number;
+  readonly images: number;
+  readonly imagesPerSecond: number;
+  /** Memory after so many images. */
+  readonly memory: readonly MemorySample[];
+  /** Furthest that resident memory got from what it was after the first images, as a share of it. */
+  readonly memoryDeviation: number;
+  /** The same of resident memory after the last image, when Node has collected all garbage. */
+  readonly memoryLeft: number;
+  /** How late the event loop is, in milliseconds. */
+  readonly eventLoopDelay: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+/** Memory of the process, in bytes. */
+interface MemorySample {
+  readonly images: number;
+  /** Resident memory. */
+  readonly bytes: number;
+  /** The part of it that JavaScript's heap takes. */
+  readonly heap: number;
+}
+
+/** Images after which memory should stay as it is. */
+const SETTLED = 1000;
+/** How often memory is looked at afterwards. */
+const SAMPLES = 200;
+/** Images that are run together. */
+const BATCH = 64;
+/** Images that come again and again. */
+const IMAGES = 1024;
+/** Milliseconds between two ticks of the timer by which the event loop's delay is measured. */
+const TICK = 1;
+
+/** Objects that are made, some MiB of which are alive at any time. */
+const YOUNG_OBJECTS = 5_000_000;
+
+/** Furthest that memory may get from what it was, as a share of it. */
+const MEMORY_GOAL = 0.02;
+/** Milliseconds that 99 of 100 ticks must not be late by. */
+const DELAY_GOAL = 5;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+/** Runs one network, or each of those asked for, with the most threads. */
+export async function benchEndurance({ networks, threads, images }: SuiteOptions): Promise<Outcome> {
+  const results: EnduranceResult[] = [];
+  for (const files of chosenOr(networks, ['digits-bn'])) {
+    results.push(await endure(files, Math.max(...threads), images));
+  }
+  return {
+    results,
+    table: asTable(results),
+    goals: results.flatMap(({ network, memoryDeviation, memoryLeft, eventLoopDelay }) => {
+      const goal = (what: string, measured: number, goal: number) => ({
+        what: `${network}, ${what}`,
+        ...{ measured, goal, atMost: true },
+      });
+      return [
+        goal(`change of memory from image ${SETTLED} on, %`, 100 * memoryDeviation, 100 * MEMORY_GOAL),
+        goal('the same when garbage is collected, %', 100 * memoryLeft, 100 * MEMORY_GOAL),
+        goal('delay of the event loop, p99 in ms', eventLoopDelay.p99, DELAY_GOAL),
+      ];
+    }),
+  };
+}
+
+async function endure(files: NetworkFiles, threads: number, wanted: number): Promise<EnduranceResult> {
+  const loaded = await loadNetwork(files, IMAGES);
+  const network = await convert(loaded.graph, { code: 'ttfs', calibration: loaded.calibration });
+  const memory: MemorySample[] = [];
+  const step = Math.max(Math.floor((wanted - SETTLED) / SAMPLES), 1);
+  let next = Math.min(SETTLED, wanted);
+  let images = 0;
+
+  fillYoungHeap();
+  const delay = monitorEventLoopDelay({ resolution: TICK });
+  delay.enable();
+  const start = performance.now();
+  for await (const _ of network.stream(again(inBatches(loaded.images, BATCH), wanted), { threads, batch: BATCH })) {
+    images++;
+    if (images < next) continue;
+    if (memory.length === 0) collectGarbage();
+    memory.push(memoryAfter(images));
+    next = images + step;
+  }
+  const seconds = (performance.now() - start) / 1000;
+  delay.disable();
+
+  collectGarbage();
+  const last = memoryAfter(images);
+  const [settled] = memory;
+  const change = ({ bytes }: MemorySample) => Math.abs(bytes / settled.bytes - 1);
+  const late = (nanoseconds: number) => Math.max(nanoseconds / 1e6 - TICK, 0);
+  return {
+    network: files.name,
+    threads,
+    images,
+    imagesPerSecond: images / seconds,
+    memory,
+    memoryDeviation: Math.max(...memory.map(change)),
+    memoryLeft: change(last),
+    eventLoopDelay: { p50: late(delay.percentile(50)), p99: late(delay.percentile(99)), max: late(delay.max) },
+  };
+}
+
+/**
+ * Makes Node's heap for young objects as large as it ever gets. That takes hundreds of thousands of images otherwise, since it
+ * grows by how many objects survive, and would be taken for a leak.
+ */
+function fillYoungHeap(): void {
+  let alive: object[] = [];
+  for (let i = 0; i < YOUNG_OBJECTS; i++) {
+    alive.push({ i });
+    if (alive.length === 100_000) alive = [];
+  }
+}
+
+function memoryAfter(images: number): MemorySample {
+  const { rss, heapTotal } = process.memoryUsage();
+  return { images, bytes: rss, heap: heapTotal };
+}
+
+/** Batches one after another, from the beginning again after the last, until there were so many images. */
+function* again(batches: readonly FloatBatch[], wanted: number): Generator<FloatBatch> {
+  for (let i = 0; i * BATCH < wanted; i++) yield batches[i % batches.length];
+}
+
+function asTable(results: readonly EnduranceResult[]): Table {
+  return {
+    columns: [
+      'network',
+      'threads',
+      'images',
+      'images/s',
+      'MiB at first',
+      'least',
+      'most',
+      'delay p50 ms',
+      'p99',
+      'max',
+    ],
+    rows: results.map(({ network, threads, images, imagesPerSecond, memory, eventLoopDelay: { p50, p99, max } }) => {
+      const mebibytes = memory.map(({ bytes }) => bytes / 2 ** 20);
+      return [
+        network,
+        `${threads}`,
+        `${images}`,
+        imagesPerSecond.toFixed(0),
+        ...[mebibytes[0], Math.min(...mebibytes), Math.max(...mebibytes), p50, p99, max].map((x) => x.toFixed(1)),
+      ];
+    }),
+  };
+}
