@@ -115,9 +115,10 @@ export async function loadNetwork(
 ): Promise<LoadedNetwork> {
   const { model, preprocess, calibrationImages = CALIBRATION_IMAGES } = files;
   const graph = edit(await readOnnx(model));
-  const training = await openDataset(files.calibration, { preprocess });
+  const shape = graph.shapes.get(graph.input);
+  const training = await openDataset(files.calibration, { preprocess, shape });
   const calibration = await calibrate(graph, training.batches({ size: 64, limit: calibrationImages }));
-  const test = await openDataset(files.images, { preprocess });
+  const test = await openDataset(files.images, { preprocess, shape });
   const { value: images } = await test.batches({ size: count })[Symbol.asyncIterator]().next();
   return { graph, calibration, macs: describeGraph(graph).macs, images };
 }

@@ -16,29 +16,41 @@ export interface LayerShape {
 }
 
 /** An ONNX model of a single layer. */
-export function layerModel({ kind, channels, size, kernel, stride }: LayerShape): Uint8Array {
-  if (kind === 'dense') {
-    return onnxModel({
-      inputs: { x: ['N', channels] },
-      initializers: [weights('w', [channels, channels], channels)],
-      nodes: [node('Gemm', 'x w')],
-    });
-  }
-  const groups = kind === 'depthwise' ? channels : 1;
-  const shape = [channels, channels / groups, kernel, kernel];
-  const pad = (kernel - 1) / 2;
+export function layerModel(shape: LayerShape): Uint8Array {
+  return onnxModel({ ...modelInput(shape), initializers: [layerWeights(shape)], nodes: [layerNode(shape)] });
+}
+
+/** The same layer with a ReLU behind it, so that its neurons spike, and one output that reads them. */
+export function spikingLayerModel(shape: LayerShape): Uint8Array {
+  const { kind, channels } = shape;
+  const readout = kind === 'dense' ? [channels, 1] : [1, channels, 1, 1];
   return onnxModel({
-    inputs: { x: ['N', channels, size, size] },
-    initializers: [weights('w', shape, shape[1] * kernel * kernel)],
-    nodes: [
-      node('Conv', 'x w', 'y', {
-        kernel_shape: [kernel, kernel],
-        pads: [pad, pad, pad, pad],
-        strides: [stride, stride],
-        group: groups,
-      }),
-    ],
+    ...modelInput(shape),
+    initializers: [layerWeights(shape), weights('v', readout, channels)],
+    outputs: ['z'],
+    nodes: [layerNode(shape), node('Relu', 'y', 'r'), node(kind === 'dense' ? 'Gemm' : 'Conv', 'r v', 'z')],
   });
+}
+
+function modelInput({ kind, channels, size }: LayerShape) {
+  return { inputs: { x: ['N', channels, ...(kind === 'dense' ? [] : [size, size])] } };
+}
+
+function layerNode({ kind, channels, kernel, stride }: LayerShape): NodeSpec {
+  if (kind === 'dense') return node('Gemm', 'x w');
+  const pad = (kernel - 1) / 2;
+  return node('Conv', 'x w', 'y', {
+    kernel_shape: [kernel, kernel],
+    pads: [pad, pad, pad, pad],
+    strides: [stride, stride],
+    group: kind === 'depthwise' ? channels : 1,
+  });
+}
+
+function layerWeights({ kind, channels, kernel }: LayerShape): TensorSpec {
+  if (kind === 'dense') return weights('w', [channels, channels], channels);
+  const inputs = kind === 'depthwise' ? 1 : channels;
+  return weights('w', [channels, inputs, kernel, kernel], inputs * kernel * kernel);
 }
 
 /** The shape of mlGeNN's MNIST example for few-spike networks, on images of [1, 28, 28]. */

@@ -3,7 +3,7 @@
 import { barsSvg } from '../chart.js';
 import { calibrate, convert, readOnnx, type SpikingNetwork } from '../firstspike.js';
 import { type Case, type Duration, type MeasuredCase, measureRounds, ratios, timedCase } from '../measure.js';
-import { type LayerShape, layerModel, randomNumbers } from '../models.js';
+import { type LayerShape, layerModel, randomNumbers, spikingLayerModel } from '../models.js';
 import { type FloatBatch, OnnxRuntimeLayer } from '../onnxruntime.js';
 import { median } from '../statistics.js';
 import type { Goal, Outcome, SuiteOptions, Table } from '../suite.js';
@@ -81,7 +81,7 @@ export async function benchKernels({ layers, ...duration }: SuiteOptions): Promi
 /** Measures one layer: ONNX Runtime, all densities and both ways of adding spikes up take turns. */
 async function compare(shape: LayerShape, duration: Duration): Promise<KernelResult[]> {
   const model = layerModel(shape);
-  const graph = await readOnnx(model);
+  const graph = await readOnnx(spikingLayerModel(shape));
   const images = DENSITIES.map((density) => randomImages(shape, density));
   const calibration = await calibrate(graph, [images[0]]);
   // A pixel that is 0 sends no spike.
@@ -128,7 +128,7 @@ function onnxruntimeCase(model: Uint8Array, { kind }: LayerShape, images: FloatB
   return { side: 'onnxruntime', batch, run: () => layer.run(images), takeTimes: () => layer.takeTimes() };
 }
 
-/** What belongs to the only layer with connections; others turn its outputs into those of the model. */
+/** What belongs to the layer in question: the first with connections. */
 function layerOf<T>(ofLayers: readonly T[], network: SpikingNetwork): T {
   return ofLayers[network.layers.findIndex(({ connections }) => connections > 0)];
 }
