@@ -69,10 +69,11 @@ const IMAGES = Math.max(...BATCHES);
 
 /** Measures layers one after another. */
 export async function benchKernels({ layers, ...duration }: SuiteOptions): Promise<Outcome> {
-  const chosen = LAYERS.filter(({ name }) => layers.length === 0 || layers.includes(name));
-  if (chosen.length === 0) {
-    throw new Error(`there is no layer "${layers.join()}". Choose among ${LAYERS.map(({ name }) => name).join(', ')}.`);
+  const unknown = layers.find((name) => !LAYERS.some((layer) => layer.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`there is no layer "${unknown}". Choose among ${LAYERS.map(({ name }) => name).join(', ')}.`);
   }
+  const chosen = LAYERS.filter(({ name }) => layers.length === 0 || layers.includes(name));
   const results: KernelResult[] = [];
   for (const layer of chosen) results.push(...(await compare(layer, duration)));
   return { results, table: asTable(results), goals: goals(results), picture: draw(results) };
