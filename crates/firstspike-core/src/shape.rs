@@ -93,14 +93,14 @@ impl Geometry {
 
     /// The windows that input index `input` falls into on an axis, each with the tap it falls on; windows ascending.
     pub(crate) fn windows(&self, axis: usize, input: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let outputs = Self::extent(self.output, axis);
-        let (kernel, stride, dilation) = (self.kernel[axis], self.stride[axis], self.dilation[axis]);
+        let (stride, dilation) = (self.stride[axis] as isize, self.dilation[axis] as isize);
         let position = input as isize + self.pad[axis];
-        (0..kernel).rev().filter_map(move |tap| {
-            let offset = position - (tap * dilation) as isize;
-            (offset >= 0 && offset % stride as isize == 0)
-                .then(|| (offset as usize / stride, tap))
-                .filter(|&(output, _)| output < outputs)
+        // From the first window whose last tap reaches so far to the last one that has begun by then.
+        let first = (position - (self.kernel[axis] as isize - 1) * dilation + stride - 1).div_euclid(stride);
+        let last = position.div_euclid(stride).min(Self::extent(self.output, axis) as isize - 1);
+        (first.max(0)..=last).filter_map(move |output| {
+            let offset = position - output * stride;
+            (dilation == 1 || offset % dilation == 0).then(|| (output as usize, (offset / dilation) as usize))
         })
     }
 }
