@@ -194,7 +194,14 @@ export {
   curveSvg,
 } from './report/curve.js';
 export { type RasterData, type RasterLayer, rasterSvg } from './report/raster.js';
-export { addCounters, type Counters, type LayerCounters, spikesPerNeuron, total } from './simulate/counters.js';
+export {
+  addCounters,
+  type Counters,
+  type EarlyExits,
+  type LayerCounters,
+  spikesPerNeuron,
+  total,
+} from './simulate/counters.js';
 export type { Disturbance } from './simulate/disturbance.js';
 export type { ImageSource, Images } from './simulate/images.js';
 export type {

@@ -8,6 +8,7 @@ import { readNpy, writeNpy } from '../../src/data/npy.js';
 import { readOnnx } from '../../src/import/index.js';
 import { loadNetwork, SpikingNetwork } from '../../src/simulate/spiking-network.js';
 import { temporaryFolder } from '../data/support.js';
+import { DIGITS, DIGITS_MODEL, TRAINING_DIGITS } from '../support/digits.js';
 import { node, tensor } from '../support/onnx-model.js';
 import { COUNT, firstspike, pixels, smallImages, smallModel, start, succeed } from './support.js';
 
@@ -231,6 +232,19 @@ describe.concurrent('eval', () => {
     const report = await succeed('eval', saved, '--data', `idx:${folder.path('images.idx')}`);
     expect(report.agreement).toBe(1);
     expect(report).not.toHaveProperty('accuracy');
+  });
+
+  test('ends images early, if asked for, and tells what that saved', async () => {
+    const digits = ['eval', DIGITS_MODEL, '--data', DIGITS, '--calibrate', TRAINING_DIGITS, '--limit', '50'];
+    const [whole, part] = [await succeed(...digits), await succeed(...digits, '--early-exit')];
+    expect([part.accuracy, part.agreement]).toEqual([whole.accuracy, whole.agreement]);
+    expect(whole).not.toHaveProperty('earlyExits');
+    expect(part.earlyExits.images).toBeGreaterThan(40);
+    expect(part.synapticEvents + part.earlyExits.synapticEvents).toBe(whole.synapticEvents);
+    const { stdout } = await firstspike(...digits, '--early-exit');
+    expect(stdout).toMatch(/^early exits +[\d.]+ % of images; .* of the last window saved per image$/m);
+    const refused = await firstspike(...digits, '--code', 'fs', '--early-exit');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot end early') });
   });
 
   test('prints tables for people', async () => {

@@ -6,6 +6,7 @@ import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { formatCount, formatPercent } from '../report/format.js';
 import { createProgress } from '../report/progress.js';
 import { formatTable } from '../report/table.js';
+import type { EarlyExits } from '../simulate/counters.js';
 import type { SpikingNetwork } from '../simulate/spiking-network.js';
 import { Checkpoint } from './checkpoint.js';
 import type { Context } from './context.js';
@@ -30,6 +31,7 @@ import {
 interface EvalCommandOptions extends CodingOptions, SelectionOptions, SimulationOptions {
   readonly data: string;
   readonly batch: number;
+  readonly earlyExit?: boolean;
   readonly resume?: string;
   readonly json?: boolean;
 }
@@ -44,6 +46,7 @@ export function evalCommand(context: Context): Command {
   addSimulationOptions(addSelectionOptions(command));
   return command
     .option('--batch <N>', 'images of one run when speed is measured', wholeNumber(1), 128)
+    .option('--early-exit', 'ttfs, ttfs-alpha, quartz: end an image as soon as its class cannot change any more')
     .option('--resume <FILE>', 'keep what is found in a file, and go on from it if the run was interrupted')
     .option('--json', 'print JSON')
     .addHelpText('after', DATA_HELP)
@@ -54,7 +57,7 @@ export function evalCommand(context: Context): Command {
       const chosen = { ...options, code: options.code ?? loaded.network?.code.name ?? 'ttfs' };
       const fallback = { what: options.data, dataset, skip, limit };
       const { network, calibration, warnings } = await codedNetwork(loaded, chosen, fallback, context);
-      const { engine, precision, threads, batch } = options;
+      const { engine, precision, threads, batch, earlyExit } = options;
       const all = chosenImages(dataset, options);
       const checkpoint = await openCheckpoint(path, network, all, options);
       const done = checkpoint?.state?.counters?.images ?? 0;
@@ -65,7 +68,7 @@ export function evalCommand(context: Context): Command {
         const batches = dataset.batches({ size: Math.max(batch, 64), ...rest, signal });
         const onProgress = (images: number) => progress.update(images);
         const report = await evaluate(network, batches, {
-          ...{ engine, precision, threads, batch, signal, onProgress, from: checkpoint?.state },
+          ...{ engine, precision, threads, batch, earlyExit, signal, onProgress, from: checkpoint?.state },
           onState: (state) => checkpoint?.keep(state),
         });
         await checkpoint?.end();
@@ -86,7 +89,7 @@ async function openCheckpoint(
   model: string,
   network: SpikingNetwork,
   images: number,
-  { resume, data, skip, preprocess, engine, precision }: EvalCommandOptions,
+  { resume, data, skip, preprocess, engine, precision, earlyExit }: EvalCommandOptions,
 ): Promise<Checkpoint | undefined> {
   if (resume === undefined) return undefined;
   if (network.keepsState) {
@@ -95,7 +98,8 @@ async function openCheckpoint(
       remedy: 'Evaluate it in one go, or let each image begin at rest: --set reset=image.',
     });
   }
-  return Checkpoint.open(resume, model, { data, skip, images, preprocess, engine, precision, code: network.code });
+  const settings = { data, skip, images, preprocess, engine, precision, earlyExit, code: network.code };
+  return Checkpoint.open(resume, model, settings);
 }
 
 /** An evaluation as tables for people. */
@@ -134,6 +138,7 @@ export function formatEvaluation(report: Evaluation, calibration?: CalibrationNo
           string,
         ][])
       : []),
+    ...(report.earlyExits ? ([['early exits', inShort(report.earlyExits, images)]] as [string, string][]) : []),
     ['speed', report.imagesPerSecond === undefined ? '-' : `${formatCount(report.imagesPerSecond)} images/s`],
     ...(calibration
       ? ([['calibrated on', `${calibration.images} images of ${calibration.data}`]] as [string, string][])
@@ -152,4 +157,10 @@ export function formatEvaluation(report: Evaluation, calibration?: CalibrationNo
     '',
     'Spikes, saturated spikes and synaptic events are means per image.',
   ].join('\n');
+}
+
+/** What early exits saved. */
+function inShort({ images: early, spikes, synapticEvents, window }: EarlyExits, images: number): string {
+  const saved = `${formatCount(spikes / images)} spikes and ${formatCount(synapticEvents / images)} events`;
+  return `${formatPercent(early / images)} of images; ${saved} and ${formatPercent(window / images)} of the last window saved per image`;
 }

@@ -4,7 +4,7 @@ import { DataError } from '../errors.js';
 import { describeGraph } from '../graph/describe.js';
 import { elements } from '../graph/graph.js';
 import { checkCount } from '../simulate/check.js';
-import { addCounters, type Counters, spikesPerNeuron, total } from '../simulate/counters.js';
+import { addCounters, type Counters, type EarlyExits, spikesPerNeuron, total } from '../simulate/counters.js';
 import type { Disturbance } from '../simulate/disturbance.js';
 import { asImages, type Images } from '../simulate/images.js';
 import type { Engine, Precision } from '../simulate/run.js';
@@ -31,6 +31,8 @@ export interface EvaluateOptions {
   readonly precision?: Precision;
   /** Threads; one per processor if absent or 0. */
   readonly threads?: number;
+  /** Whether images end as soon as their class is settled (see `RunOptions.earlyExit`); no if absent. */
+  readonly earlyExit?: boolean;
   /** What goes wrong in the spiking network; nothing if absent. */
   readonly disturbance?: Disturbance;
   /** Images of one run when throughput is measured; 128 if absent. */
@@ -134,6 +136,8 @@ export interface Evaluation {
   readonly energyRatio: number;
   /** Spikes outside of their windows. */
   readonly saturated: number;
+  /** What early exits saved, if they were asked for; logits are compared as they are at the exit then. */
+  readonly earlyExits?: EarlyExits;
   /** Of the simulation alone, warm; absent if it was not measured. */
   readonly imagesPerSecond?: number;
   readonly layers: readonly LayerReport[];
@@ -156,6 +160,7 @@ export async function evaluate(
     engine = 'layered',
     precision = 'f32',
     threads = 0,
+    earlyExit,
     disturbance,
     signal,
     onProgress,
@@ -184,7 +189,7 @@ export async function evaluate(
       });
     }
     const firstImage = counters?.images ?? 0;
-    const run = { engine, precision, threads, disturbance, firstImage, sequence, compare: true, signal };
+    const run = { engine, precision, threads, earlyExit, disturbance, firstImage, sequence, compare: true, signal };
     const result = await network.runImages(images, run);
     const { original } = result;
     if (!original) throw new Error('a comparison was asked for');
@@ -224,7 +229,7 @@ export async function evaluate(
 
   const share = (count: number) => count / scores.labelled;
   const { throughputSeconds: seconds = 2, batch = 128 } = options;
-  const throughput = { engine, precision, threads, batch, seconds, signal };
+  const throughput = { engine, precision, threads, earlyExit, batch, seconds, signal };
   const { macs } = describeGraph(network.graph);
   const imagesPerSecond =
     seconds > 0 && held.length > 0 ? await measureThroughput(network, held, throughput) : undefined;
@@ -250,6 +255,7 @@ export async function evaluate(
     macs: macs * counters.images,
     energyRatio: energyRatio(counters, network.layers, macs),
     saturated: total(counters, 'saturated'),
+    ...(counters.earlyExits && { earlyExits: counters.earlyExits }),
     ...(imagesPerSecond !== undefined && { imagesPerSecond }),
     layers: counters.layers.map(({ name, role, neurons, spikes, saturated, synapticEvents }, i) => {
       const { window } = network.layers[i];

@@ -9,6 +9,7 @@ export interface ThroughputOptions {
   readonly engine: Engine;
   readonly precision: Precision;
   readonly threads: number;
+  readonly earlyExit?: boolean;
   /** Images of one run. */
   readonly batch: number;
   /** Most seconds to spend; at least one run is measured. */

@@ -2,6 +2,7 @@
 
 import { ann } from '../codes/ann.js';
 import type { CodedTopology } from '../codes/code.js';
+import { FirstspikeError } from '../errors.js';
 import { elements } from '../graph/graph.js';
 import type {
   BindingDifferences,
@@ -52,10 +53,12 @@ export class CodedNetwork {
    * Runs images that were checked before.
    *
    * @throws DataError if they hold values that are not finite.
+   * @throws FirstspikeError `OPTION_INVALID` if options are outside of their domain, or ask for early exits that the network
+   * cannot have.
    */
   async runImages({ data, count }: Images, options: RunOptions): Promise<RunResult> {
     const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
-    const { firstImage = 0 } = options;
+    const { firstImage = 0, earlyExit = false } = options;
     const disturbance = bindDisturbance(options.disturbance);
     checkChoice('engine', engine, ['event', 'layered']);
     checkChoice('precision', precision, ['f32', 'f64']);
@@ -63,6 +66,7 @@ export class CodedNetwork {
     const network = disturbance.weights
       ? this.#bindDisturbed(precision, disturbance.weights)
       : this.#bind(precision, 'code');
+    if (earlyExit) checkEarlyExit(network);
     const original = compare ? this.#bind(precision, 'original') : undefined;
     const settings = {
       count,
@@ -73,6 +77,7 @@ export class CodedNetwork {
       recordChannels: record.channels ?? false,
       recordTimes: record.times ?? false,
       eventsOnly: options.dense === false,
+      earlyExit,
       firstImage,
       disturbance: disturbance.run,
     };
@@ -80,7 +85,7 @@ export class CodedNetwork {
       runTask(signal, (task) => network.run(data, settings, task, original, state));
     const { sequence } = options;
     const outcome = await (sequence && network.keepsState ? orAborted(sequence.next(this, run), signal) : run());
-    return this.#result(outcome, count);
+    return this.#result(outcome, count, earlyExit);
   }
 
   /** The network of the code with disturbed weights; that of the last disturbance is kept. */
@@ -103,7 +108,7 @@ export class CodedNetwork {
     return bound;
   }
 
-  #result(outcome: BindingOutcome, count: number): RunResult {
+  #result(outcome: BindingOutcome, count: number, earlyExit: boolean): RunResult {
     const { topology, populations } = this.coded;
     const names = topology.populations.map(({ name }) => name);
     const layers = outcome.counts.map((counts, index) => {
@@ -121,7 +126,7 @@ export class CodedNetwork {
     return {
       ...this.#outputs(outcome.outputs, count),
       imageSpikes: outcome.imageSpikes,
-      counters: { images: count, layers },
+      counters: { images: count, ...(earlyExit && { earlyExits: outcome.exits }), layers },
       ...(spikes.length > 0 && { spikes }),
       ...(original && { original }),
       seconds: outcome.seconds,
@@ -133,6 +138,15 @@ export class CodedNetwork {
     const labels = Int32Array.from({ length: count }, (_, image) => largest(data, image * classes, classes));
     return { logits: asNdArray(data, [count, ...this.coded.topology.outputShape]), labels };
   }
+}
+
+function checkEarlyExit({ earlyExitFault }: BindingNetwork): void {
+  if (!earlyExitFault) return;
+  throw new FirstspikeError('OPTION_INVALID', {
+    message: `images of this network cannot end early: ${earlyExitFault}.`,
+    remedy:
+      'Leave the option out. It is for codes of first spikes (ttfs, ttfs-alpha, quartz) whose last layer alone is read.',
+  });
 }
 
 /** Index of the largest of `count` numbers from `start` on; the first, if several are. */

@@ -37,10 +37,24 @@ export interface LayerCounters {
   readonly neuronSpikes?: Uint32Array;
 }
 
+/** What early exits saved, summed over images. */
+export interface EarlyExits {
+  /** Images that ended before the last window did. */
+  readonly images: number;
+  /** Spikes that the last layer did not send any more. */
+  readonly spikes: number;
+  /** Synaptic events that they would have caused. */
+  readonly synapticEvents: number;
+  /** Shares of the last window that were left: 0 to 1 for each image. */
+  readonly window: number;
+}
+
 /** Counts of a run. */
 export interface Counters {
   /** Images run. */
   readonly images: number;
+  /** If images were to end as soon as their class is settled. */
+  readonly earlyExits?: EarlyExits;
   /** In the order in which they run; the input first, the readout last. */
   readonly layers: readonly LayerCounters[];
 }
@@ -93,5 +107,15 @@ export function addCounters(a: Counters, b: Counters): Counters {
         other.neuronSpikes && { neuronSpikes: layer.neuronSpikes.map((n, j) => n + (other.neuronSpikes?.[j] ?? 0)) }),
     };
   });
-  return { images: a.images + b.images, layers };
+  const earlyExits = a.earlyExits && b.earlyExits && addExits(a.earlyExits, b.earlyExits);
+  return { images: a.images + b.images, ...(earlyExits && { earlyExits }), layers };
+}
+
+function addExits(a: EarlyExits, b: EarlyExits): EarlyExits {
+  return {
+    images: a.images + b.images,
+    spikes: a.spikes + b.spikes,
+    synapticEvents: a.synapticEvents + b.synapticEvents,
+    window: a.window + b.window,
+  };
 }

@@ -33,6 +33,7 @@ export async function respond(
     recordChannels: false,
     recordTimes: false,
     eventsOnly: false,
+    earlyExit: false,
     firstImage: 0,
   };
   try {

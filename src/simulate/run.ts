@@ -36,6 +36,14 @@ export interface RunOptions {
    * absent; without, only the work is done that spikes cause.
    */
   readonly dense?: boolean;
+  /**
+   * Whether an image ends as soon as its class cannot change any more, whatever neurons that have not spiked may still do: the
+   * spikes that the last layer would send after that are left out. Labels are those of whole runs, logits those of the time
+   * of the exit; the counters tell what was saved. For codes of first spikes (`ttfs`, `ttfs-alpha`, `quartz`) in networks
+   * whose last layer that spikes alone is read; refused elsewhere. No if absent. It saves work of a machine that runs the
+   * network; the simulation, which has to look for the exit, takes somewhat longer.
+   */
+  readonly earlyExit?: boolean;
   /** Whether to run the original network on the same images and compare every layer with it. */
   readonly compare?: boolean;
   /** What goes wrong; nothing if absent. The original network of a comparison is not disturbed. */
@@ -108,7 +116,7 @@ export interface LayerDifference {
 
 /** What a run gives. */
 export interface RunResult {
-  /** `[images, ...output shape]`. */
+  /** `[images, ...output shape]`. Partial sums where an image has ended early. */
   readonly logits: NdArray<Float32Array | Float64Array>;
   /** Index of each image's largest logit. */
   readonly labels: Int32Array;

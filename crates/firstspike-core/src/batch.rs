@@ -6,7 +6,7 @@ use crate::engine::{Engine, Workspace};
 use crate::error::RunError;
 use crate::network::{Network, Population};
 use crate::real::Real;
-use crate::record::{Counts, Record, Train};
+use crate::record::{Counts, Exits, Record, Train};
 use crate::signal::Signal;
 use crate::synapse::Paths;
 use rayon::prelude::*;
@@ -41,6 +41,8 @@ pub struct Request<'a, T, I> {
     pub engine: Engine,
     /// Which ways spikes may take.
     pub paths: Paths,
+    /// Whether an image ends as soon as its class is settled; its outputs are partial sums then.
+    pub early_exit: bool,
     /// What goes wrong.
     pub disturbance: Option<Disturbance>,
     /// Index in the data set of the first image: random numbers depend on it.
@@ -66,6 +68,8 @@ pub struct Outcome<T> {
     pub image_spikes: Vec<u32>,
     /// What each population counted over all images.
     pub counts: Vec<Counts>,
+    /// What early exits saved.
+    pub exits: Exits,
     /// Outputs of the reference.
     pub reference_outputs: Vec<T>,
     /// How far each population is from the reference.
@@ -82,6 +86,7 @@ pub struct Outcome<T> {
 struct ImageOutcome<T> {
     output: Vec<T>,
     counts: Vec<Counts>,
+    exits: Exits,
     reference_output: Vec<T>,
     differences: Vec<ImageDifferences>,
     spikes: Vec<(Vec<u32>, Vec<T>)>,
@@ -112,7 +117,8 @@ impl<T: Real> Runner<T> {
     /// are one sequence, which begins at rest.
     ///
     /// # Errors
-    /// If the images do not fit the network, hold values that are not finite, or the run is cancelled.
+    /// If the images do not fit the network, hold values that are not finite, cannot end early as asked for, or the run is
+    /// cancelled.
     pub fn run<I: Real>(&self, request: &Request<'_, T, I>) -> Result<Outcome<T>, RunError> {
         self.run_on(request, &Sequence::default())
     }
@@ -133,6 +139,9 @@ impl<T: Real> Runner<T> {
         };
         if !reference.is_none_or(alike) {
             return Err(RunError::ReferenceMismatch);
+        }
+        if let (true, Err(reason)) = (request.early_exit, network.early_exit()) {
+            return Err(RunError::NoEarlyExit { reason: reason.to_owned() });
         }
 
         let start = Instant::now();
@@ -168,13 +177,14 @@ impl<T: Real> Runner<T> {
         space: &mut Workspace<T>,
     ) -> ImageOutcome<T> {
         let network = &self.network;
-        space.counts.fill(Counts::default());
+        space.reset_counts();
         space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
-        space.conduct(request.paths, request.record);
+        space.conduct(request.paths, request.record, request.early_exit);
         space.run(network, request.engine, image);
         let mut outcome = ImageOutcome {
             output: space.output().to_vec(),
             counts: space.counts.clone(),
+            exits: space.exits,
             reference_output: Vec::new(),
             differences: Vec::new(),
             spikes: Vec::new(),
@@ -182,7 +192,7 @@ impl<T: Real> Runner<T> {
         if let Some(reference) = request.reference {
             reference.with_workspace(|twin| {
                 twin.disturb(None, 0);
-                twin.conduct(Paths::Fastest, Record::default());
+                twin.conduct(Paths::Fastest, Record::default(), false);
                 twin.run(&reference.network, Engine::Layered, image);
                 outcome.reference_output = twin.output().to_vec();
                 outcome.differences = (0..network.populations().len())
@@ -254,6 +264,7 @@ fn merge<T: Real, I: Real>(
         outputs: Vec::with_capacity(results.len() * network.outputs()),
         image_spikes: Vec::with_capacity(results.len()),
         counts: vec![Counts::default(); populations.len()],
+        exits: Exits::default(),
         reference_outputs: Vec::new(),
         differences: Vec::new(),
         trains: Vec::new(),
@@ -275,6 +286,7 @@ fn merge<T: Real, I: Real>(
     for result in results {
         outcome.outputs.extend_from_slice(&result.output);
         outcome.image_spikes.push(result.counts.iter().map(|counts| counts.spikes as u32).sum());
+        outcome.exits += result.exits;
         outcome.reference_outputs.extend_from_slice(&result.reference_output);
         for (sum, counts) in outcome.counts.iter_mut().zip(result.counts) {
             *sum += counts;

@@ -48,6 +48,12 @@ pub enum RunError {
     /// The reference network has other populations.
     #[error("the reference has other populations than the network")]
     ReferenceMismatch,
+    /// Images cannot end before the last window does.
+    #[error("no early exit: {reason}")]
+    NoEarlyExit {
+        /// What of the network is in the way.
+        reason: String,
+    },
     /// Spikes or biases from outside do not fit a network in the chip's integers.
     #[error("{reason}")]
     ChipInput {

@@ -41,7 +41,7 @@ pub use neuron::{
     MembraneState, Neuron, Presentation, Quartz, Ttfs, TtfsAlpha,
 };
 pub use real::Real;
-pub use record::{Counts, Record, Train};
+pub use record::{Counts, Exits, Record, Train};
 pub use shape::{Geometry, Shape};
 pub use signal::{Signal, SpikeList};
 pub use synapse::{AveragePool, Conv2d, Dense, MaxPool, Paths, Projection, Synapse};

@@ -1,7 +1,7 @@
 //! Networks: populations in topological order, and what joins them.
 
 use crate::disturbance::WeightDisturbance;
-use crate::engine::Plan;
+use crate::engine::{EarlyExit, Plan};
 use crate::error::BuildError;
 use crate::neuron::{Amos, Encoder, Neuron, Onset, Scale, Timing, Window};
 use crate::real::Real;
@@ -162,6 +162,8 @@ pub struct Network<T> {
     disturbed: bool,
     /// What neurons with a state need to run all steps at once, where they can.
     plans: Vec<Option<Plan<T>>>,
+    /// How images may end early, or why they cannot.
+    early_exit: Result<EarlyExit, String>,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -195,7 +197,8 @@ impl<T: Real> Network<T> {
         match (populations.first(), timings.last()) {
             (Some(Population { stage: Stage::Input { .. }, .. }), Some(None)) => {
                 let plans = populations.iter().map(Plan::of).collect();
-                Ok(Self { populations, timings, plans, scales, onsets, disturbed: false, targets, level })
+                let early_exit = EarlyExit::of(&populations, &timings, &scales);
+                Ok(Self { populations, timings, plans, early_exit, scales, onsets, disturbed: false, targets, level })
             }
             (Some(first), Some(None)) => Err(BuildError::new(&first.name, "the first population must be the input")),
             (_, Some(Some(_))) => Err(BuildError::new(&populations[populations.len() - 1].name, "the output spikes")),
@@ -214,6 +217,7 @@ impl<T: Real> Network<T> {
             }
         }
         self.plans = self.populations.iter().map(Plan::of).collect();
+        self.early_exit = EarlyExit::of(&self.populations, &self.timings, &self.scales);
     }
 
     /// All populations, in the order in which they run.
@@ -272,6 +276,16 @@ impl<T: Real> Network<T> {
     /// What the neurons of a population need to run all steps at once, if they can.
     pub(crate) fn plan(&self, population: usize) -> Option<&Plan<T>> {
         self.plans[population].as_ref()
+    }
+
+    /// How an image may end as soon as its class is settled.
+    pub(crate) fn early_exit(&self) -> Result<&EarlyExit, &str> {
+        self.early_exit.as_ref().map_err(String::as_str)
+    }
+
+    /// Why images cannot end as soon as their class is settled, if they cannot.
+    pub fn early_exit_fault(&self) -> Option<&str> {
+        self.early_exit().err()
     }
 
     /// Whether all Quartz neurons can.

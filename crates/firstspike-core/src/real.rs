@@ -25,6 +25,8 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// Largest relative error of a rounding.
+    const ROUNDOFF: f64;
 
     /// Rounds to this precision.
     fn from_f64(x: f64) -> Self;
@@ -59,6 +61,7 @@ macro_rules! real {
         impl Real for $scalar {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const ROUNDOFF: f64 = <$scalar>::EPSILON as f64 / 2.0;
 
             fn from_f64(x: f64) -> Self {
                 $from(x)

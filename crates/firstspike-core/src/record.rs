@@ -51,8 +51,31 @@ impl AddAssign for Counts {
     }
 }
 
+/// What early exits saved, summed over images.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Exits {
+    /// Images that ended before the last window did.
+    pub images: u64,
+    /// Spikes that were not sent any more.
+    pub spikes: u64,
+    /// Synaptic events that they would have caused.
+    pub synaptic_events: u64,
+    /// Shares of the last window that were left: 0 to 1 for each image.
+    pub window: f64,
+}
+
+impl AddAssign for Exits {
+    fn add_assign(&mut self, other: Self) {
+        self.images += other.images;
+        self.spikes += other.spikes;
+        self.synaptic_events += other.synaptic_events;
+        self.window += other.window;
+    }
+}
+
 /// What to keep beside counts and outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent choices")]
 pub struct Record {
     /// Every spike: neuron and time.
     pub spikes: bool,

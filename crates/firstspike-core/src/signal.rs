@@ -150,6 +150,29 @@ impl<T: Real> SpikeList<T> {
         self.values.push(value);
     }
 
+    /// Drops entries that are not to be kept; asks for each in order.
+    pub(crate) fn retain(&mut self, shape: Shape, mut keep: impl FnMut(u32) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.keys.len() {
+            if keep(self.keys[at]) {
+                self.keys[kept] = self.keys[at];
+                self.values[kept] = self.values[at];
+                kept += 1;
+            }
+        }
+        self.keys.truncate(kept);
+        self.values.truncate(kept);
+        self.index(shape);
+    }
+
+    /// Drops all entries.
+    pub(crate) fn silence(&mut self) {
+        self.keys.clear();
+        self.values.clear();
+        self.patterns.clear();
+        self.starts.fill(0);
+    }
+
     /// Finds where each pixel's entries begin.
     pub(crate) fn index(&mut self, shape: Shape) {
         self.starts.clear();

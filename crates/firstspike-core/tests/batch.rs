@@ -47,6 +47,7 @@ fn request<'a>(images: &'a [f32], raised: &'a AtomicBool, progress: &'a AtomicUs
         engine: Engine::Layered,
         paths: Paths::Fastest,
         record: Record { spikes: true, neurons: true, channels: true, times: false },
+        early_exit: false,
         disturbance: None,
         first_image: 0,
         images,

@@ -302,6 +302,7 @@ fn a_sequence_goes_on_where_the_run_before_has_ended() {
             engine: Engine::Layered,
             paths: Paths::Fastest,
             record: Record::default(),
+            early_exit: false,
             disturbance: None,
             first_image: 0,
             images,

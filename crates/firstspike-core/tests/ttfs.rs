@@ -39,6 +39,7 @@ fn run(network: Network<f64>, image: &[f64]) -> Outcome<f64> {
             engine,
             paths: Paths::Fastest,
             record: Record { spikes: true, neurons: true, channels: true, times: false },
+            early_exit: false,
             disturbance: None,
             first_image: 0,
             images: image,

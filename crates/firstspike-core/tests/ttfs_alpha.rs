@@ -56,6 +56,7 @@ fn run_with<T: Real>(
         reference: None,
         engine,
         paths: Paths::Fastest,
+        early_exit: false,
         disturbance,
         first_image: 0,
         record: Record { spikes: true, neurons: true, channels: true, times: false },

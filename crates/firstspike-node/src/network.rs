@@ -54,6 +54,8 @@ pub struct BindingRunOptions {
     pub record_times: bool,
     /// Whether all spikes are added up one by one, also where that takes longer.
     pub events_only: bool,
+    /// Whether an image ends as soon as its class is settled.
+    pub early_exit: bool,
     /// Index in the data set of the first image.
     pub first_image: u32,
     /// What goes wrong.
@@ -113,6 +115,19 @@ pub struct BindingCounts {
     pub memory_writes: f64,
 }
 
+/// What early exits saved.
+#[napi(object, object_from_js = false)]
+pub struct BindingExits {
+    /// Images that ended before the last window did.
+    pub images: f64,
+    /// Spikes that were not sent any more.
+    pub spikes: f64,
+    /// Synaptic events that they would have caused.
+    pub synaptic_events: f64,
+    /// Shares of the last window that were left, summed over images.
+    pub window: f64,
+}
+
 /// How far a population is from the reference.
 #[napi(object, object_from_js = false)]
 pub struct BindingDifferences {
@@ -153,6 +168,8 @@ pub struct BindingOutcome {
     pub image_spikes: Uint32Array,
     /// Counts of each population.
     pub counts: Vec<BindingCounts>,
+    /// What early exits saved.
+    pub exits: BindingExits,
     /// Differences of each population; empty without a reference.
     pub differences: Vec<BindingDifferences>,
     /// Spikes of each population; empty unless recorded.
@@ -208,6 +225,12 @@ impl<T: Handover> From<Outcome<T>> for BindingOutcome {
                     memory_writes: counts.memory_writes() as f64,
                 })
                 .collect(),
+            exits: BindingExits {
+                images: outcome.exits.images as f64,
+                spikes: outcome.exits.spikes as f64,
+                synaptic_events: outcome.exits.synaptic_events as f64,
+                window: outcome.exits.window,
+            },
             differences: outcome
                 .differences
                 .into_iter()
@@ -266,7 +289,7 @@ fn start<'env, T: Handover>(
     };
     let paths = if options.events_only { Paths::Events } else { Paths::Fastest };
     let count = options.count as usize;
-    let first_image = options.first_image;
+    let (first_image, early_exit) = (options.first_image, options.early_exit);
     let disturbance = options.disturbance.as_ref().map(|d| Disturbance {
         seed: u64::from(d.seed),
         jitter: d.jitter,
@@ -284,6 +307,7 @@ fn start<'env, T: Handover>(
                     reference,
                     engine,
                     paths,
+                    early_exit,
                     disturbance,
                     first_image,
                     record,
@@ -299,6 +323,7 @@ fn start<'env, T: Handover>(
                     reference,
                     engine,
                     paths,
+                    early_exit,
                     disturbance,
                     first_image,
                     record,
@@ -378,6 +403,16 @@ impl BindingNetwork {
             Precise::Single(runner) => runner.network().keeps_state(),
             Precise::Double(runner) => runner.network().keeps_state(),
             Precise::Released => false,
+        }
+    }
+
+    /// Why images cannot end as soon as their class is settled, if they cannot.
+    #[napi(getter, catch_unwind)]
+    pub fn early_exit_fault(&self) -> Option<String> {
+        match &self.inner {
+            Precise::Single(runner) => runner.network().early_exit_fault().map(str::to_owned),
+            Precise::Double(runner) => runner.network().early_exit_fault().map(str::to_owned),
+            Precise::Released => None,
         }
     }
 

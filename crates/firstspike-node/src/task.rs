@@ -69,9 +69,11 @@ impl Failure for RunError {
     fn status(&self) -> Status {
         match self {
             Self::Cancelled => Status::Cancelled,
-            Self::InputLength { .. } | Self::NotFinite { .. } | Self::Overflow { .. } | Self::ChipInput { .. } => {
-                Status::InvalidArg
-            }
+            Self::InputLength { .. }
+            | Self::NotFinite { .. }
+            | Self::Overflow { .. }
+            | Self::NoEarlyExit { .. }
+            | Self::ChipInput { .. } => Status::InvalidArg,
             Self::ReferenceMismatch => Status::GenericFailure,
         }
     }

@@ -45,6 +45,7 @@ impl<T: Real> Workspace<T> {
         } else {
             self.open_window(network, index);
         }
+        self.end_early(network, index);
         match network.timing(index) {
             Some(_) if stepped => self.deliver_decoded(network, index),
             Some(_) => self.deliver_lane(network, index),

@@ -11,7 +11,10 @@ impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
         self.recent.population = None;
         for index in 0..network.populations().len() {
-            self.timed(index, |space| space.run_layer(network, index, image));
+            self.timed(index, |space| {
+                space.run_layer(network, index, image);
+                space.end_early(network, index);
+            });
         }
     }
 

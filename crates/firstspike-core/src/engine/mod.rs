@@ -2,6 +2,7 @@
 
 mod alpha;
 mod at_once;
+mod early_exit;
 mod event;
 mod layered;
 mod rate;
@@ -11,12 +12,14 @@ use crate::disturbance::{Disturbance, Disturbed};
 use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Amos, FewSpike, QuartzState, Scale, Timing, Window};
 use crate::real::Real;
-use crate::record::{Counts, Record};
+use crate::record::{Counts, Exits, Record};
 use crate::signal::Signal;
 use crate::synapse::{Paths, PoolScratch, PoolState};
 use alpha::AlphaState;
 use at_once::Arrivals;
 pub(crate) use at_once::Plan;
+pub(crate) use early_exit::EarlyExit;
+use early_exit::Settling;
 use rate::{RateScratch, RateState};
 use std::borrow::Cow;
 use std::time::Instant;
@@ -40,9 +43,13 @@ pub struct Workspace<T> {
     pub signals: Vec<Signal<T>>,
     /// What each population counted, summed over the images since the last reset.
     pub counts: Vec<Counts>,
+    /// What early exits saved, in the same images.
+    pub exits: Exits,
     disturbance: Option<Disturbance>,
     image: u32,
     times: bool,
+    exits_early: bool,
+    settling: Settling,
     potentials: Vec<T>,
     values: Vec<T>,
     recent: Recent<T>,
@@ -92,9 +99,12 @@ impl<T: Real> Workspace<T> {
         Self {
             signals,
             counts: vec![Counts::default(); count],
+            exits: Exits::default(),
             disturbance: None,
             image: 0,
             times: false,
+            exits_early: false,
+            settling: Settling::default(),
             potentials: Vec::new(),
             values: Vec::new(),
             recent: Recent::default(),
@@ -120,10 +130,18 @@ impl<T: Real> Workspace<T> {
         self.image = image;
     }
 
-    /// Which ways spikes may take in the next images, and whether layers are timed, if `record` asks for it.
-    pub fn conduct(&mut self, paths: Paths, record: Record) {
+    /// Which ways spikes may take in the next images, whether layers are timed, if `record` asks for it, and whether an
+    /// image ends as soon as its class is settled, in networks that allow it.
+    pub fn conduct(&mut self, paths: Paths, record: Record, exits_early: bool) {
+        self.exits_early = exits_early;
         self.pool.paths = paths;
         self.times = record.times;
+    }
+
+    /// Forgets what was counted.
+    pub fn reset_counts(&mut self) {
+        self.counts.fill(Counts::default());
+        self.exits = Exits::default();
     }
 
     /// Does the work of a layer, and times it if it is asked for.

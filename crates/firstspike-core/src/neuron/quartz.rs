@@ -205,7 +205,7 @@ impl Quartz {
         }
     }
 
-    fn readout_step(self) -> usize {
+    pub(crate) fn readout_step(self) -> usize {
         2 * (self.levels - 1)
     }
 

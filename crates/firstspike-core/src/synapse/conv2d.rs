@@ -166,11 +166,11 @@ impl<T: Real> Conv2d<T> {
 
     /// Adds spikes up one by one.
     pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
-        if self.groups != 1 {
-            self.gather_groups(level, spikes, potentials);
-        } else {
+        if self.groups == 1 {
             let SpikeList { keys, values, starts, .. } = spikes;
             T::convolve_spikes(level, &self.sliding, potentials, &self.weights, keys, values, starts);
+        } else {
+            self.gather_groups(level, spikes, potentials);
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) use max_pool::{PoolState, PoolSums};
 use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
 use crate::record::Counts;
-use crate::shape::Shape;
+use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
 use firstspike_simd::Level;
 use std::collections::BTreeSet;
@@ -237,6 +237,55 @@ impl<T: Real> Projection<T> {
             Some(pool) => pool.each_window(neuron, |pooled, share| {
                 self.synapse.each_row(pooled, |first, weights| visit(first, weights, T::from_f64(share)));
             }),
+        }
+    }
+
+    /// Whether every neuron, or every pooled one, reaches all targets at once.
+    pub(crate) fn is_dense(&self) -> bool {
+        match &self.synapse {
+            Synapse::Dense(_) => true,
+            Synapse::Conv2d(conv) => {
+                let Geometry { output, .. } = *conv.geometry();
+                output.pixels() == 1 && conv.outputs_per_group() == output.channels
+            }
+            Synapse::Identity(_) => false,
+        }
+    }
+
+    /// Whether every neuron reaches that of the same index alone, and all with the same positive weight.
+    pub(crate) fn is_scaling(&self) -> bool {
+        let mut factor = None;
+        let single = |neuron: usize| {
+            let (mut rows, mut alike) = (0, true);
+            self.each_row(neuron, |first, weights, share| {
+                rows += 1;
+                let weight = weights[0] * share;
+                alike &= first == neuron && weights.len() == 1 && weight > T::ZERO;
+                alike &= *factor.get_or_insert(weight) == weight;
+            });
+            rows == 1 && alike
+        };
+        self.outputs() == self.input().len() && (0..self.outputs()).all(single)
+    }
+
+    /// Neurons behind the pooling; those of the source where nothing is pooled.
+    pub(crate) fn pooled(&self) -> usize {
+        self.synapse.input().len()
+    }
+
+    /// Calls `visit` with every neuron behind the pooling that a neuron is part of, and its share.
+    pub(crate) fn each_pooled(&self, neuron: usize, mut visit: impl FnMut(usize, f64)) {
+        match &self.pool {
+            None => visit(neuron, 1.0),
+            Some(pool) => pool.each_window(neuron, visit),
+        }
+    }
+
+    /// Calls `visit` for every neuron behind the pooling with the weights of its synapses: to all targets, if
+    /// [`Projection::is_dense`].
+    pub(crate) fn each_pooled_row(&self, mut visit: impl FnMut(usize, &[T])) {
+        for neuron in 0..self.pooled() {
+            self.synapse.each_row(neuron, |_, weights| visit(neuron, weights));
         }
     }
 
