@@ -5,6 +5,7 @@ use crate::convolution::{self, Sliding, Spikes};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
 use crate::grid::{self, Grid, GridCounts, Integrators, List, Stamps};
 use crate::level::{Isa, Level};
+use crate::spreading::{self, Spreading};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
 
@@ -12,6 +13,17 @@ use crate::vector::plain::Plain;
 use crate::vector::neon::{NeonF32, NeonF64};
 #[cfg(target_arch = "x86_64")]
 use crate::vector::x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
+
+/// Spikes of an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a, T> {
+    /// Neurons (`pixel * channels + channel`), ascending.
+    pub keys: &'a [u32],
+    /// Their values.
+    pub values: &'a [T],
+    /// Where each pixel's begin; one more than there are pixels.
+    pub starts: &'a [u32],
+}
 
 /// A precision: `f32` or `f64`.
 pub trait Element: Copy {
@@ -27,12 +39,25 @@ pub trait Element: Copy {
         sliding: &Sliding,
         targets: &mut [Self],
         weights: &[Self],
-        keys: &[u32],
-        values: &[Self],
-        starts: &[u32],
+        spikes: Listed<'_, Self>,
     );
 
-    /// The same of one value per neuron, also in groups: `[ky][kx][group][input channel of it][output channel of it]`.
+    /// The same, from the inputs: `packed` are the weights as [`Spreading::pack`] leaves them, and `cursors` memory to work
+    /// with. A pixel's list ends at the first key that is not of the pixel.
+    ///
+    /// # Panics
+    /// If targets, packed weights or `starts` have other sizes than `spreading`, a value is missing, or `starts` leads out
+    /// of the list.
+    fn spread_spikes(
+        level: Level,
+        spreading: &Spreading,
+        targets: &mut [Self],
+        packed: &[Self],
+        spikes: Listed<'_, Self>,
+        cursors: &mut Vec<u32>,
+    );
+
+    /// The convolution of one value per neuron, also in groups: `[ky][kx][group][input channel of it][output channel of it]`.
     ///
     /// # Panics
     /// If targets, weights or values have other sizes than `sliding`.
@@ -331,6 +356,20 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`spreading::spread`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn spread_spikes(
+                spreading: &Spreading,
+                targets: *mut $scalar,
+                weights: *const $scalar,
+                spikes: Spikes<'_, $scalar>,
+                cursors: &mut [u32],
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { spreading::spread::<$vector>(spreading, targets, weights, spikes, cursors) }
+            }
+
+            /// # Safety
             /// As for [`convolution::convolve_values`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn convolve_values(
@@ -523,9 +562,7 @@ macro_rules! element {
                 sliding: &Sliding,
                 targets: &mut [Self],
                 weights: &[Self],
-                keys: &[u32],
-                values: &[Self],
-                starts: &[u32],
+                Listed { keys, values, starts }: Listed<'_, Self>,
             ) {
                 assert!(values.len() >= keys.len(), "every spike has a value");
                 assert_eq!(sliding.groups(), 1, "spikes are added one by one where all channels see each other");
@@ -534,6 +571,24 @@ macro_rules! element {
                 let spikes = Spikes { keys, values: values.as_ptr(), starts };
                 let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
                 element!(@ level, $levels, convolve_spikes(sliding, targets, weights, spikes));
+            }
+
+            fn spread_spikes(
+                level: Level,
+                spreading: &Spreading,
+                targets: &mut [Self],
+                packed: &[Self],
+                Listed { keys, values, starts }: Listed<'_, Self>,
+                cursors: &mut Vec<u32>,
+            ) {
+                assert!(values.len() >= keys.len(), "every spike has a value");
+                assert_eq!(starts.len(), spreading.pixels() + 1, "every pixel's spikes begin somewhere");
+                assert_eq!(targets.len(), spreading.targets(), "every target exists");
+                assert_eq!(packed.len(), spreading.packed::<Self>(), "every tap has weights");
+                let spikes = Spikes { keys, values: values.as_ptr(), starts };
+                let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
+                cursors.resize(spreading.pixels(), 0);
+                element!(@ level, $levels, spread_spikes(spreading, targets, weights, spikes, cursors));
             }
 
             fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]) {

@@ -16,10 +16,12 @@ mod gates;
 mod grid;
 mod kernels;
 mod level;
+mod spreading;
 mod vector;
 
 pub use convolution::{Sliding, Taps};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
 pub use grid::{Arriving, Grid, GridCounts, Integrators, List, NOTHING, Stamps};
-pub use kernels::Element;
+pub use kernels::{Element, Listed};
 pub use level::Level;
+pub use spreading::Spreading;

@@ -1,8 +1,8 @@
 //! Every kernel at every level of this processor against its naive twin.
 
 use firstspike_simd::{
-    Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, MOST_STEPS, NOTHING, Patterns,
-    Sliding, Stamps, Taps,
+    Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, NOTHING, Patterns,
+    Sliding, Spreading, Stamps, Taps,
 };
 use proptest::prelude::*;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -101,13 +101,13 @@ struct Axis {
     kernel: usize,
     stride: usize,
     dilation: usize,
-    pad: usize,
+    pad: isize,
 }
 
 impl Axis {
     /// Pairs of a tap and the input that it meets.
     fn pairs(self, output: usize) -> Vec<(usize, usize)> {
-        let position = |tap: usize| (output * self.stride + tap * self.dilation).checked_sub(self.pad);
+        let position = |tap: usize| (output * self.stride + tap * self.dilation).checked_add_signed(-self.pad);
         (0..self.kernel).filter_map(|tap| Some((tap, position(tap).filter(|&at| at < self.input)?))).collect()
     }
 
@@ -121,7 +121,7 @@ impl Axis {
 }
 
 fn axes() -> impl Strategy<Value = Axis> {
-    let parts = (1usize..9, 1usize..20, 1usize..4, 1usize..3, 1usize..3, 0usize..3);
+    let parts = (1usize..9, 1usize..20, 1usize..7, 1usize..4, 1usize..3, -2isize..4);
     parts.prop_map(|(input, output, kernel, stride, dilation, pad)| Axis {
         input,
         output,
@@ -196,8 +196,29 @@ fn convolution<T: Float>(
 
         if groups == 1 {
             let mut acc = start.clone();
-            T::convolve_spikes(level, &sliding, &mut acc, &weights, &keys, &found, &starts);
+            T::convolve_spikes(
+                level,
+                &sliding,
+                &mut acc,
+                &weights,
+                Listed { keys: &keys, values: &found, starts: &starts },
+            );
             check(level, &acc, &exact, &magnitude, terms);
+            if rows.dilation == 1 && columns.dilation == 1 {
+                let spreading = Spreading::new(
+                    [rows.input, columns.input, inputs],
+                    [rows.output, columns.output, outputs],
+                    [rows.kernel, columns.kernel],
+                    [rows.stride, columns.stride],
+                    [rows.pad, columns.pad],
+                );
+                let mut packed = vec![T::from_f64(0.0); spreading.packed::<T>()];
+                spreading.pack(&weights, &mut packed);
+                let mut acc = start.clone();
+                let spikes = Listed { keys: &keys, values: &found, starts: &starts };
+                T::spread_spikes(level, &spreading, &mut acc, &packed, spikes, &mut vec![7; 3]);
+                check(level, &acc, &exact, &magnitude, terms);
+            }
         }
 
         let mut acc = start.clone();
@@ -612,7 +633,13 @@ fn the_best_level_is_the_last_available_one() {
 fn spikes_of_groups_are_refused() {
     let taps = || vec![Taps { first: 0, count: 1, start: 0 }];
     let sliding = Sliding::new([1, 1, 2], 2, 2, [1, 1], [1, 1], taps(), taps());
-    f32::convolve_spikes(Level::best(), &sliding, &mut [0.0; 2], &[0.0; 2], &[], &[], &[0, 0]);
+    f32::convolve_spikes(
+        Level::best(),
+        &sliding,
+        &mut [0.0; 2],
+        &[0.0; 2],
+        Listed { keys: &[], values: &[], starts: &[0, 0] },
+    );
 }
 
 #[test]
@@ -655,11 +682,23 @@ fn missing_weights_are_refused() {
 #[test]
 #[should_panic(expected = "every target exists")]
 fn missing_targets_are_refused() {
-    f32::convolve_spikes(Level::best(), &pixel(), &mut [0.0; 2], &[0.0; 6], &[], &[], &[0, 0]);
+    f32::convolve_spikes(
+        Level::best(),
+        &pixel(),
+        &mut [0.0; 2],
+        &[0.0; 6],
+        Listed { keys: &[], values: &[], starts: &[0, 0] },
+    );
 }
 
 #[test]
 #[should_panic(expected = "out of range")]
 fn spikes_that_are_not_there_are_refused() {
-    f32::convolve_spikes(Level::best(), &pixel(), &mut [0.0; 3], &[0.0; 6], &[0], &[1.0], &[0, 2]);
+    f32::convolve_spikes(
+        Level::best(),
+        &pixel(),
+        &mut [0.0; 3],
+        &[0.0; 6],
+        Listed { keys: &[0], values: &[1.0], starts: &[0, 2] },
+    );
 }

@@ -134,7 +134,7 @@ impl<T: Real> Workspace<T> {
     /// image ends as soon as its class is settled, in networks that allow it.
     pub fn conduct(&mut self, paths: Paths, record: Record, exits_early: bool) {
         self.exits_early = exits_early;
-        self.pool.paths = paths;
+        self.pool.convolution.paths = paths;
         self.times = record.times;
     }
 

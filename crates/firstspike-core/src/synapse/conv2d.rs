@@ -2,10 +2,10 @@
 
 use crate::aligned::Aligned;
 use crate::real::Real;
-use crate::shape::Geometry;
+use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Sliding, Taps};
+use firstspike_simd::{Level, Listed, Sliding, Spreading, Taps};
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -17,8 +17,40 @@ pub struct Conv2d<T> {
     weights: Aligned<T>,
     /// How it slides over an image.
     sliding: Sliding,
+    /// How spikes spread from their inputs, where that is faster.
+    spread: Option<Spread<T>>,
     /// The same over an image with margins of zeros at its sides, in which every column has all of its taps.
     widened: Widened,
+}
+
+/// Weights once more, in the order in which spikes meet them.
+#[derive(Clone, Debug)]
+struct Spread<T> {
+    spreading: Spreading,
+    packed: Aligned<T>,
+    /// Cycles for each pixel, and for each spike.
+    cycles: [f64; 2],
+}
+
+impl<T: Real> Spread<T> {
+    /// Nothing for kernels that it does not suit: where an input has one tap only, it is as well to stay with the output.
+    fn new(geometry: &Geometry, groups: usize) -> Option<Self> {
+        let Geometry { input, output, kernel, stride, dilation, pad } = *geometry;
+        let taps = kernel[0].div_ceil(stride[0]) * kernel[1].div_ceil(stride[1]);
+        if groups != 1 || dilation != [1, 1] || taps < 2 {
+            return None;
+        }
+        let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
+        let spreading = Spreading::new(sizes(input), sizes(output), kernel, stride, pad);
+        let packed = Aligned::zeros(spreading.packed::<T>());
+        let registers = output.channels.div_ceil(64 / size_of::<T>()) as f64;
+        let ([visits, targets], [width, parts]) = (spreading.work(), spreading.parts());
+        let width = registers.min(width as f64);
+        // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored.
+        let pixel = visits * (registers / width).ceil() * parts as f64 * (12.0 + 6.0 * width);
+        let spike = registers * (0.5 * visits + 0.92 * targets);
+        Some(Self { spreading, packed, cycles: [pixel, spike] })
+    }
 }
 
 /// Images with margins.
@@ -95,7 +127,10 @@ impl<T: Real> Conv2d<T> {
         let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox)).collect();
         let sliding = sliding(&geometry, groups, geometry.input.width, columns);
         let widened = Widened::new(&geometry, groups);
-        Ok(Self { geometry, groups, weights, sliding, widened })
+        let spread = Spread::new(&geometry, groups);
+        let mut conv = Self { geometry, groups, weights, sliding, spread, widened };
+        conv.change_weights(|_| ());
+        Ok(conv)
     }
 
     /// How the kernel slides.
@@ -121,8 +156,11 @@ impl<T: Real> Conv2d<T> {
         self.geometry.input.channels * self.outputs_per_group()
     }
 
-    pub(super) fn weights_mut(&mut self) -> &mut [T] {
-        &mut self.weights
+    pub(super) fn change_weights(&mut self, change: impl FnOnce(&mut [T])) {
+        change(&mut self.weights);
+        if let Some(Spread { spreading, packed, .. }) = &mut self.spread {
+            spreading.pack(&self.weights, packed);
+        }
     }
 
     /// Calls `visit` for every pixel of targets that a neuron has: the first target, and the synapses' weights.
@@ -165,12 +203,14 @@ impl<T: Real> Conv2d<T> {
     }
 
     /// Adds spikes up one by one.
-    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
-        if self.groups == 1 {
-            let SpikeList { keys, values, starts, .. } = spikes;
-            T::convolve_spikes(level, &self.sliding, potentials, &self.weights, keys, values, starts);
-        } else {
+    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], cursors: &mut Vec<u32>) {
+        let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
+        if self.groups != 1 {
             self.gather_groups(level, spikes, potentials);
+        } else if let Some(Spread { spreading, packed, .. }) = &self.spread {
+            T::spread_spikes(level, spreading, potentials, packed, listed, cursors);
+        } else {
+            T::convolve_spikes(level, &self.sliding, potentials, &self.weights, listed);
         }
     }
 
@@ -202,26 +242,35 @@ impl<T: Real> Conv2d<T> {
         T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
     }
 
-    /// Whether so many spikes take longer one by one than all neurons at once: a model of the cycles for an output pixel,
-    /// from measurements of both kernels with AVX-512 at many sizes and densities. One by one, a spike costs loads of its
-    /// key and its value and of a register of weights for each register of targets, and a row of taps that its spikes
-    /// are found; all at once, a register of weights serves several pixels, so that multiplications are the limit.
+    /// Whether so many spikes take longer one by one than all neurons at once: a model of the cycles of both, from
+    /// measurements of the kernels with AVX-512 at many sizes and densities.
+    ///
+    /// One by one, a spike costs a load of weights for each register of targets; all at once, a register of weights serves
+    /// several pixels, so that multiplications are the limit.
     pub(super) fn is_dense(&self, spikes: usize) -> bool {
         let Geometry { input, output, kernel, .. } = self.geometry;
+        let (pixels, spikes) = (output.pixels() as f64, spikes as f64);
         let inputs = (kernel[0] * kernel[1] * input.channels) as f64;
-        let share = spikes as f64 / input.len() as f64;
+        // Of an output pixel that sees them.
+        let seen = spikes / input.len() as f64 * inputs;
         // The image of values has to be made first.
-        let image = 2.0 * (spikes as f64 + input.len() as f64 / 8.0) / output.pixels() as f64;
+        let image = 2.0 * (spikes + input.len() as f64 / 8.0);
         if self.is_depthwise() {
             // All at once, a register serves as many channels; one by one, each spike is a loop of its own.
-            return 10.0 + inputs / 16.0 + image < 4.0 * share * inputs;
+            return pixels * (10.0 + inputs / 16.0) + image < pixels * 4.0 * seen;
         }
-        let registers = self.outputs_per_group().div_ceil(16) as f64;
-        let weights = size_of_val(&*self.weights);
-        let uncached = if weights > 160 << 10 { 1.4 } else { 1.0 };
-        let apart = if self.groups == 1 { 0.0 } else { 4.0 };
-        let events = (12 * kernel[0]) as f64 + share * inputs * (1.0 + apart + 0.55 * registers) * uncached;
-        let dense = 10.0 + 0.55 * inputs * registers + image;
+        let registers = self.outputs_per_group().div_ceil(64 / size_of::<T>()) as f64;
+        // Beyond the second level of the cache weights come more slowly, but fewer of them if not all neurons spike.
+        let far = size_of_val(&*self.weights) > 1 << 20;
+        let dense = pixels * (10.0 + 0.55 * inputs * registers * if far { 1.4 } else { 1.0 }) + image;
+        let events = if let Some(Spread { cycles: [pixel, spike], .. }) = self.spread {
+            input.pixels() as f64 * pixel + spikes * spike * if far { 1.2 } else { 1.0 }
+        } else {
+            // A row of taps takes some cycles to find its spikes.
+            let apart = if self.groups == 1 { 0.0 } else { 4.0 };
+            let uncached = if size_of_val(&*self.weights) > 160 << 10 { 1.4 } else { 1.0 };
+            pixels * ((12 * kernel[0]) as f64 + seen * (1.0 + apart + 0.55 * registers) * uncached)
+        };
         dense < events
     }
 

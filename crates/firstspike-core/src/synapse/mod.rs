@@ -70,17 +70,16 @@ impl<T: Real> Synapse<T> {
         spikes: &SpikeList<T>,
         values: Option<&[T]>,
         potentials: &mut [T],
-        paths: Paths,
-        image: &mut Vec<T>,
+        scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         match self {
             Self::Dense(dense) => dense.gather(level, spikes, potentials),
             Self::Conv2d(conv) => {
-                if paths == Paths::Fastest && conv.is_dense(spikes.len()) {
-                    conv.gather_dense(level, spikes, values, potentials, image);
+                if scratch.paths == Paths::Fastest && conv.is_dense(spikes.len()) {
+                    conv.gather_dense(level, spikes, values, potentials, &mut scratch.image);
                     return Path::Dense;
                 }
-                conv.gather(level, spikes, potentials);
+                conv.gather(level, spikes, potentials, &mut scratch.cursors);
             }
             Self::Identity(_) => {
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
@@ -160,10 +159,18 @@ impl AddAssign<Work> for Counts {
 pub(crate) struct PoolScratch<T> {
     values: Vec<T>,
     spikes: SpikeList<T>,
+    pub(crate) convolution: ConvolutionScratch<T>,
+}
+
+/// Scratch memory of convolutions, and what they may do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConvolutionScratch<T> {
     /// Values of an image with margins.
     image: Vec<T>,
+    /// Where each pixel's next spike is.
+    cursors: Vec<u32>,
     /// Which ways spikes may take.
-    pub(crate) paths: Paths,
+    pub paths: Paths,
 }
 
 /// Synapses from a source population, with average pooling merged into them where there is one: the merged weight from
@@ -194,23 +201,25 @@ impl<T: Real> Projection<T> {
 
     /// Changes the weights; one-to-one synapses have none.
     pub(crate) fn disturb(&mut self, disturbance: WeightDisturbance, population: usize, index: usize) {
-        disturbance.apply(self.weights_mut(), population, index);
+        self.change_weights(|weights| disturbance.apply(weights, population, index));
     }
 
-    fn weights_mut(&mut self) -> &mut [T] {
+    fn change_weights(&mut self, change: impl FnOnce(&mut [T])) {
         match &mut self.synapse {
-            Synapse::Dense(dense) => dense.weights_mut(),
-            Synapse::Conv2d(conv) => conv.weights_mut(),
-            Synapse::Identity(_) => &mut [],
+            Synapse::Dense(dense) => change(dense.weights_mut()),
+            Synapse::Conv2d(conv) => conv.change_weights(change),
+            Synapse::Identity(_) => (),
         }
     }
 
     /// The synapses without their negative weights.
     pub(crate) fn rising(&self) -> Self {
         let mut rising = self.clone();
-        for weight in rising.weights_mut() {
-            *weight = weight.max(T::ZERO);
-        }
+        rising.change_weights(|weights| {
+            for weight in weights {
+                *weight = weight.max(T::ZERO);
+            }
+        });
         rising
     }
 
@@ -305,20 +314,20 @@ impl<T: Real> Projection<T> {
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
     ) -> Work {
-        if scratch.paths == Paths::Fastest && spikes.is_full(self.input().len()) {
+        if scratch.convolution.paths == Paths::Fastest && spikes.is_full(self.input().len()) {
             let operations = self.gather_values(level, &spikes.values, potentials, scratch);
             return Work { operations, dense: true };
         }
         let Some(pool) = &self.pool else {
-            return match self.synapse.gather(level, spikes, values, potentials, scratch.paths, &mut scratch.image) {
+            return match self.synapse.gather(level, spikes, values, potentials, &mut scratch.convolution) {
                 Path::Events => Work { operations: self.distinct(spikes), dense: false },
                 Path::Dense => Work { operations: self.connections(), dense: true },
             };
         };
-        let PoolScratch { values, spikes: pooled, image, paths } = scratch;
+        let PoolScratch { values, spikes: pooled, convolution } = scratch;
         pool.pool_spikes(spikes, values);
         pooled.list(level, pool.geometry().output, values, true);
-        let (targets, dense) = match self.synapse.gather(level, pooled, Some(values), potentials, *paths, image) {
+        let (targets, dense) = match self.synapse.gather(level, pooled, Some(values), potentials, convolution) {
             Path::Events => (pooled.len(), false),
             Path::Dense => (values.len(), true),
         };
@@ -335,9 +344,9 @@ impl<T: Real> Projection<T> {
     ) -> u64 {
         if let Some(pool) = &self.pool {
             pool.pool_values(values, &mut scratch.values);
-            self.synapse.gather_values(level, &scratch.values, potentials, &mut scratch.image);
+            self.synapse.gather_values(level, &scratch.values, potentials, &mut scratch.convolution.image);
         } else {
-            self.synapse.gather_values(level, values, potentials, &mut scratch.image);
+            self.synapse.gather_values(level, values, potentials, &mut scratch.convolution.image);
         }
         self.connections()
     }
