@@ -515,13 +515,13 @@ macro_rules! compile {
 compile!(plain_f32, Plain<f32>, f32);
 compile!(plain_f64, Plain<f64>, f64);
 #[cfg(target_arch = "x86_64")]
-compile!(avx2_f32, Avx2F32, f32, "avx2,fma");
+compile!(avx2_f32, Avx2F32, f32, "avx2,fma,popcnt,bmi1,bmi2,lzcnt");
 #[cfg(target_arch = "x86_64")]
-compile!(avx2_f64, Avx2F64, f64, "avx2,fma");
+compile!(avx2_f64, Avx2F64, f64, "avx2,fma,popcnt,bmi1,bmi2,lzcnt");
 #[cfg(target_arch = "x86_64")]
-compile!(avx512_f32, Avx512F32, f32, "avx512f");
+compile!(avx512_f32, Avx512F32, f32, "avx512f,popcnt,bmi1,bmi2,lzcnt");
 #[cfg(target_arch = "x86_64")]
-compile!(avx512_f64, Avx512F64, f64, "avx512f");
+compile!(avx512_f64, Avx512F64, f64, "avx512f,popcnt,bmi1,bmi2,lzcnt");
 #[cfg(target_arch = "aarch64")]
 compile!(neon_f32, NeonF32, f32, "neon");
 #[cfg(target_arch = "aarch64")]

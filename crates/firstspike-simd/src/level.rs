@@ -30,10 +30,15 @@ impl Level {
         let mut levels = vec![Self::baseline()];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // Masks are counted and taken apart: every processor with AVX2 can do that, but it has to be asked.
+            let bits = is_x86_feature_detected!("popcnt")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt");
+            if bits && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 levels.push(Self(Isa::Avx2));
             }
-            if is_x86_feature_detected!("avx512f") {
+            if bits && is_x86_feature_detected!("avx512f") {
                 levels.push(Self(Isa::Avx512));
             }
         }
