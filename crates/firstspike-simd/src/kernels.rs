@@ -150,6 +150,44 @@ pub trait Element: Copy {
     /// # Panics
     /// If the lengths differ.
     fn add_scaled(level: Level, acc: &mut [Self], row: &[Self], x: Self);
+
+    /// The same for all rows of targets that a spike reaches through a kernel.
+    ///
+    /// # Panics
+    /// If a row leads beyond the targets or the weights.
+    fn add_scaled_rows(level: Level, targets: &mut [Self], weights: &[Self], reach: &Reach, x: Self);
+}
+
+/// What a spike reaches through a kernel: rows of targets at even distances on two axes. Further targets are reached by
+/// earlier taps, so that their weights lie before those of the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Targets side by side.
+    pub length: usize,
+    /// Rows, on each axis.
+    pub counts: [usize; 2],
+    /// The first target, and that of its weight.
+    pub target: usize,
+    /// Where its weight is.
+    pub weight: usize,
+    /// Distances of targets, on each axis.
+    pub target_steps: [usize; 2],
+    /// Distances of weights.
+    pub weight_steps: [usize; 2],
+}
+
+impl Reach {
+    /// Whether all rows lie within so many targets and weights.
+    fn fits(&self, targets: usize, weights: usize) -> bool {
+        let [Some(down), Some(across)] = self.counts.map(|count| count.checked_sub(1)) else { return true };
+        let furthest = |steps: [usize; 2]| down.checked_mul(steps[0])?.checked_add(across.checked_mul(steps[1])?);
+        let end = |at: usize| at.checked_add(self.length);
+        let last = furthest(self.target_steps).and_then(|steps| end(self.target.checked_add(steps)?));
+        let before = furthest(self.weight_steps);
+        last.is_some_and(|last| last <= targets)
+            && before.is_some_and(|before| before <= self.weight)
+            && end(self.weight).is_some_and(|end| end <= weights)
+    }
 }
 
 /// Where the weights of the `i`-th input begin, counted in rows.
@@ -336,6 +374,21 @@ unsafe fn add_scaled<V: Vector>(acc: &mut [V::Scalar], row: *const V::Scalar, x:
     }
 }
 
+/// # Safety
+/// The instruction set of `V` must be available; all rows must lie within targets and weights.
+#[inline(always)]
+unsafe fn add_scaled_rows<V: Vector>(targets: *mut V::Scalar, weights: *const V::Scalar, reach: &Reach, x: V::Scalar) {
+    let Reach { length, counts, target, weight, target_steps, weight_steps } = *reach;
+    for down in 0..counts[0] {
+        for across in 0..counts[1] {
+            let to = target + down * target_steps[0] + across * target_steps[1];
+            let from = weight - down * weight_steps[0] - across * weight_steps[1];
+            // SAFETY: the caller's word.
+            unsafe { add_scaled::<V>(std::slice::from_raw_parts_mut(targets.add(to), length), weights.add(from), x) }
+        }
+    }
+}
+
 /// Compiles the kernels for one instruction set and precision.
 macro_rules! compile {
     ($module:ident, $vector:ty, $scalar:ty $(, $feature:literal)?) => {
@@ -507,6 +560,19 @@ macro_rules! compile {
             pub(super) unsafe fn add_scaled(acc: &mut [$scalar], row: *const $scalar, x: $scalar) {
                 // SAFETY: the caller's word.
                 unsafe { super::add_scaled::<$vector>(acc, row, x) }
+            }
+
+            /// # Safety
+            /// As for [`super::add_scaled_rows`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn add_scaled_rows(
+                targets: *mut $scalar,
+                weights: *const $scalar,
+                reach: &Reach,
+                x: $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { super::add_scaled_rows::<$vector>(targets, weights, reach, x) }
             }
         }
     };
@@ -713,6 +779,13 @@ macro_rules! element {
             fn add_scaled(level: Level, acc: &mut [Self], row: &[Self], x: Self) {
                 assert_eq!(acc.len(), row.len());
                 element!(@ level, $levels, add_scaled(acc, row.as_ptr(), x));
+            }
+
+            #[inline]
+            fn add_scaled_rows(level: Level, targets: &mut [Self], weights: &[Self], reach: &Reach, x: Self) {
+                assert!(reach.fits(targets.len(), weights.len()), "every target and every weight exists");
+                let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
+                element!(@ level, $levels, add_scaled_rows(targets, weights, reach, x));
             }
         }
     };

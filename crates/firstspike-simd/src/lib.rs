@@ -22,6 +22,6 @@ mod vector;
 pub use convolution::{Sliding, Taps};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
 pub use grid::{Arriving, Grid, GridCounts, Integrators, List, NOTHING, Stamps};
-pub use kernels::{Element, Listed};
+pub use kernels::{Element, Listed, Reach};
 pub use level::Level;
 pub use spreading::Spreading;

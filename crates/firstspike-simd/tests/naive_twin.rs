@@ -2,7 +2,7 @@
 
 use firstspike_simd::{
     Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, NOTHING, Patterns,
-    Sliding, Spreading, Stamps, Taps,
+    Reach, Sliding, Spreading, Stamps, Taps,
 };
 use proptest::prelude::*;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -90,6 +90,32 @@ fn spikes_and_runs<T: Float>(targets: usize, stride: usize, rows: usize, keys: &
         let mut acc = start.clone();
         T::add_scaled(level, &mut acc, &weights[..targets], values[0]);
         check(level, &acc, &exact, &magnitude, 1);
+    }
+}
+
+fn rows_of_a_kernel<T: Float>(reach: Reach, numbers: &[f64]) {
+    let Reach { length, counts, target, weight, target_steps, weight_steps } = reach;
+    let numbers: Vec<T> = floats(numbers);
+    let number = |at: usize| numbers[at % numbers.len()];
+    let steps = |steps: [usize; 2]| counts[0] * steps[0] + counts[1] * steps[1];
+    let start: Vec<T> = (0..target + steps(target_steps) + length).map(number).collect();
+    let weights: Vec<T> = (0..weight + length).map(|at| number(at + 3)).collect();
+    let value = number(7);
+    let mut exact: Vec<f64> = start.iter().map(|x| x.to_f64()).collect();
+    let mut magnitude: Vec<f64> = exact.iter().map(|x| x.abs()).collect();
+    for (down, across) in (0..counts[0]).flat_map(|down| (0..counts[1]).map(move |across| (down, across))) {
+        for at in 0..length {
+            let to = target + down * target_steps[0] + across * target_steps[1] + at;
+            let from = weight - down * weight_steps[0] - across * weight_steps[1] + at;
+            let term = weights[from].to_f64() * value.to_f64();
+            exact[to] += term;
+            magnitude[to] += term.abs();
+        }
+    }
+    for level in Level::available() {
+        let mut targets = start.clone();
+        T::add_scaled_rows(level, &mut targets, &weights, &reach, value);
+        check(level, &targets, &exact, &magnitude, counts[0] * counts[1]);
     }
 }
 
@@ -251,6 +277,18 @@ proptest! {
         let numbers: Vec<f64> = (0..count).map(|i| seed[i % seed.len()] * (1.0 + (i % 11) as f64 / 7.0)).collect();
         spikes_and_runs::<f32>(targets, stride, rows, &keys, base, &numbers);
         spikes_and_runs::<f64>(targets, stride, rows, &keys, base, &numbers);
+    }
+
+    #[test]
+    fn rows_that_a_spike_reaches_equal_the_naive_twin(
+        (length, counts, target) in (0usize..70, [0usize..4, 0usize..4], 0usize..50),
+        (target_steps, weight_steps) in ([0usize..200, 0usize..90], [0usize..200, 0usize..90]),
+        (before, numbers) in (0usize..50, prop::collection::vec(-2.0f64..2.0, 37)),
+    ) {
+        let weight = before + counts[0] * weight_steps[0] + counts[1] * weight_steps[1];
+        let reach = Reach { length, counts, target, weight, target_steps, weight_steps };
+        rows_of_a_kernel::<f32>(reach, &numbers);
+        rows_of_a_kernel::<f64>(reach, &numbers);
     }
 }
 
@@ -640,6 +678,30 @@ fn spikes_of_groups_are_refused() {
         &[0.0; 2],
         Listed { keys: &[], values: &[], starts: &[0, 0] },
     );
+}
+
+#[test]
+fn rows_beyond_targets_or_weights_are_refused() {
+    let reach =
+        Reach { length: 2, counts: [2, 1], target: 1, weight: 3, target_steps: [2, usize::MAX], weight_steps: [3, 0] };
+    let fits = |reach: Reach| {
+        let add = || f64::add_scaled_rows(Level::best(), &mut [0.0; 5], &[1.0; 5], &reach, 1.0);
+        std::panic::catch_unwind(add).is_ok()
+    };
+    assert!(fits(reach));
+    assert!(fits(Reach { counts: [0, 9], target: usize::MAX, ..reach }));
+    for beyond in [
+        Reach { length: 3, ..reach },
+        Reach { length: usize::MAX, ..reach },
+        Reach { counts: [3, 1], ..reach },
+        Reach { counts: [2, 2], ..reach },
+        Reach { target: usize::MAX, ..reach },
+        Reach { weight: 2, ..reach },
+        Reach { weight: usize::MAX, ..reach },
+        Reach { weight_steps: [4, 0], ..reach },
+    ] {
+        assert!(!fits(beyond), "{beyond:?}");
+    }
 }
 
 #[test]

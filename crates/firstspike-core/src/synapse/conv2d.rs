@@ -5,7 +5,7 @@ use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Listed, Sliding, Spreading, Taps};
+use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Taps};
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -21,6 +21,27 @@ pub struct Conv2d<T> {
     spread: Option<Spread<T>>,
     /// The same over an image with margins of zeros at its sides, in which every column has all of its taps.
     widened: Widened,
+    /// What the first channel of each row and of each column reaches on its axis.
+    reach: [Vec<Windows>; 2],
+}
+
+/// Windows that a row or a column of pixels falls into: at even distances, as the taps are that it falls on, which
+/// descend.
+#[derive(Clone, Copy, Debug, Default)]
+struct Windows {
+    count: usize,
+    first: usize,
+    step: usize,
+    tap: usize,
+    tap_step: usize,
+}
+
+impl Windows {
+    fn new(mut windows: impl Iterator<Item = (usize, usize)>) -> Self {
+        let Some((first, tap)) = windows.next() else { return Self::default() };
+        let Some((second, next)) = windows.next() else { return Self { count: 1, first, tap, ..Self::default() } };
+        Self { count: 2 + windows.count(), first, step: second - first, tap, tap_step: tap - next }
+    }
 }
 
 /// Weights once more, in the order in which spikes meet them.
@@ -128,7 +149,10 @@ impl<T: Real> Conv2d<T> {
         let sliding = sliding(&geometry, groups, geometry.input.width, columns);
         let widened = Widened::new(&geometry, groups);
         let spread = Spread::new(&geometry, groups);
-        let mut conv = Self { geometry, groups, weights, sliding, spread, widened };
+        let Geometry { input, .. } = geometry;
+        let reach = [(0, input.height), (1, input.width)]
+            .map(|(axis, count)| (0..count).map(|at| Windows::new(geometry.windows(axis, at))).collect());
+        let mut conv = Self { geometry, groups, weights, sliding, spread, widened, reach };
         conv.change_weights(|_| ());
         Ok(conv)
     }
@@ -176,6 +200,24 @@ impl<T: Real> Conv2d<T> {
                 visit((oy * output.width + ox) * output.channels + target, row);
             }
         }
+    }
+
+    /// Adds one spike to the potentials of its targets.
+    pub(super) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+        let Geometry { input, output, kernel, .. } = self.geometry;
+        let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
+        let (rows, columns) = (self.reach[0][pixel / input.width], self.reach[1][pixel % input.width]);
+        let (length, tap) = (self.outputs_per_group(), self.tap_stride());
+        let group = if self.groups == 1 { 0 } else { channel / self.inputs_per_group() };
+        let reach = Reach {
+            length,
+            counts: [rows.count, columns.count],
+            target: (rows.first * output.width + columns.first) * output.channels + group * length,
+            weight: (rows.tap * kernel[1] + columns.tap) * tap + channel * length,
+            target_steps: [rows.step * output.width * output.channels, columns.step * output.channels],
+            weight_steps: [rows.tap_step * kernel[1] * tap, columns.tap_step * tap],
+        };
+        T::add_scaled_rows(level, potentials, &self.weights, &reach, value);
     }
 
     /// Calls `run` for every output pixel and every maximal run of input pixels that lie side by side and meet

@@ -63,6 +63,15 @@ impl<T: Real> Synapse<T> {
         }
     }
 
+    /// Adds one spike to the potentials of its targets.
+    fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
+        match self {
+            Self::Dense(dense) => T::add_scaled(level, potentials, dense.row(neuron), value),
+            Self::Conv2d(conv) => conv.deliver(level, neuron, value, potentials),
+            Self::Identity(_) => potentials[neuron] += value,
+        }
+    }
+
     /// `values` has what the spikes stand for once more, one value per neuron, if that is at hand.
     fn gather(
         &self,
@@ -300,9 +309,12 @@ impl<T: Real> Projection<T> {
 
     /// Adds one spike to the potentials of its targets.
     pub(crate) fn deliver(&self, level: Level, neuron: usize, value: T, potentials: &mut [T]) {
-        self.each_row(neuron, |first, weights, share| {
-            T::add_scaled(level, &mut potentials[first..first + weights.len()], weights, value * share);
-        });
+        match &self.pool {
+            None => self.synapse.deliver(level, neuron, value, potentials),
+            Some(pool) => pool.each_window(neuron, |pooled, share| {
+                self.synapse.deliver(level, pooled, value * T::from_f64(share), potentials);
+            }),
+        }
     }
 
     /// Adds spikes to the potentials. `values` has what they stand for once more, one value per neuron, if that is at hand.
