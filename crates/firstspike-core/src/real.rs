@@ -42,6 +42,8 @@ pub trait Real:
     fn ln_1p(self) -> Self;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
+    /// A number that ascends as the total order of floats does (IEEE 754).
+    fn order(self) -> u64;
     /// Total order (IEEE 754), so that sorting never depends on how work was split.
     fn total_cmp(&self, other: &Self) -> Ordering;
 
@@ -57,7 +59,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($scalar:ty, $from:expr, $to:expr) => {
+    ($scalar:ty, $bits:ty, $from:expr, $to:expr) => {
         impl Real for $scalar {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -84,6 +86,12 @@ macro_rules! real {
             fn is_finite(self) -> bool {
                 <$scalar>::is_finite(self)
             }
+            fn order(self) -> u64 {
+                let bits = self.to_bits();
+                let sign: $bits = 1 << (<$bits>::BITS - 1);
+                // The larger the magnitude of a negative number, the smaller it is.
+                u64::from(if bits & sign == 0 { bits | sign } else { !bits })
+            }
             fn total_cmp(&self, other: &Self) -> Ordering {
                 <$scalar>::total_cmp(self, other)
             }
@@ -91,5 +99,27 @@ macro_rules! real {
     };
 }
 
-real!(f32, |x| x as f32, f64::from);
-real!(f64, std::convert::identity, std::convert::identity);
+real!(f32, u32, |x| x as f32, f64::from);
+real!(f64, u64, std::convert::identity, std::convert::identity);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn order_is_the_total_order(a: u64, b: u64) {
+            let [x, y] = [a, b].map(f64::from_bits);
+            prop_assert_eq!(x.order().cmp(&y.order()), x.total_cmp(&y));
+            let [x, y] = [a, b].map(|bits| f32::from_bits(bits as u32));
+            prop_assert_eq!(x.order().cmp(&y.order()), x.total_cmp(&y));
+        }
+    }
+
+    #[test]
+    fn zeros_have_signs_and_infinities_are_the_ends() {
+        let ascending = [f64::NEG_INFINITY, -1.0, -0.0, 0.0, f64::MIN_POSITIVE, 1.0, f64::INFINITY].map(Real::order);
+        assert!(ascending.is_sorted_by(|a, b| a < b));
+    }
+}

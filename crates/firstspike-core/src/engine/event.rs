@@ -9,7 +9,9 @@
 //! slope `W` times the time that is left.
 
 use super::layered::spikes;
-use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
+use super::{
+    Engine, TimedSpike, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values,
+};
 use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
@@ -19,6 +21,18 @@ use crate::synapse::PoolState;
 /// A spike in one of the steps of a window.
 fn stepped<T: Real>(step: usize, key: usize, worth: T) -> (T, u32, T, u32) {
     (T::from_f64(step as f64), key as u32, worth, 1 << step)
+}
+
+/// Sorts spikes by time and neuron: numbers of both, and of where the spike is.
+fn sort_by_time<T: Real>(lane: &mut Vec<TimedSpike<T>>, unsorted: &mut Vec<TimedSpike<T>>, order: &mut Vec<u128>) {
+    order.clear();
+    order.extend((0..).zip(&*lane).map(|(at, &(time, key, ..)): (u32, _)| {
+        u128::from(time.order()) << 64 | u128::from(key) << 32 | u128::from(at)
+    }));
+    order.sort_unstable();
+    std::mem::swap(lane, unsorted);
+    lane.clear();
+    lane.extend(order.iter().map(|&number| unsorted[number as u32 as usize]));
 }
 
 impl<T: Real> Workspace<T> {
@@ -207,10 +221,10 @@ impl<T: Real> Workspace<T> {
         }
         if let Signal::Spikes(out) = &mut rest[0] {
             counts.spikes += lane.len() as u64;
-            lane.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             self.relabelled.clear();
             self.relabelled.extend(lane.iter().map(|&(_, key, value, bit)| (key, value, bit)));
             out.collect(shape, &mut self.relabelled);
+            sort_by_time(lane, &mut self.unsorted, &mut self.order);
         }
     }
 

@@ -55,6 +55,8 @@ pub struct Workspace<T> {
     recent: Recent<T>,
     pool: PoolScratch<T>,
     lanes: Vec<Vec<TimedSpike<T>>>,
+    unsorted: Vec<TimedSpike<T>>,
+    order: Vec<u128>,
     lane_potentials: Vec<Vec<T>>,
     pool_states: Vec<PoolState<T>>,
     /// Spikes that each pooling neuron waits for.
@@ -110,6 +112,8 @@ impl<T: Real> Workspace<T> {
             recent: Recent::default(),
             pool: PoolScratch::default(),
             lanes: vec![Vec::new(); count],
+            unsorted: Vec::new(),
+            order: Vec::new(),
             lane_potentials: vec![Vec::new(); count],
             pool_states: Vec::new(),
             awaited: Vec::new(),
