@@ -95,15 +95,18 @@ pub(crate) struct Found<T> {
     starts: *mut u32,
 }
 
+/// Memory for the spikes of each step. It is shared by all gates, since to set it to zero takes half as long as to run one.
+type Spikes<V> = [[V; AT_ONCE]; MOST_STEPS];
+
 /// What a gate does with registers of inputs.
 pub(crate) trait Gate<V: Vector>: Copy {
     fn range(&self) -> [V::Scalar; 2];
 
-    /// Runs all steps: values and patterns.
+    /// Runs all steps: values and patterns. What `spikes` held is lost.
     ///
     /// # Safety
     /// The instruction set of `V` must be available.
-    unsafe fn run(&self, x: [V; AT_ONCE], y: [V; AT_ONCE]) -> [[V; AT_ONCE]; 2];
+    unsafe fn run(&self, x: [V; AT_ONCE], y: [V; AT_ONCE], spikes: &mut Spikes<V>) -> [[V; AT_ONCE]; 2];
 }
 
 /// What the kernels need to know of numbers.
@@ -133,7 +136,7 @@ impl<V: Vector<Scalar: Number>> Gate<V> for FewSpikes<'_, V::Scalar> {
     }
 
     #[inline(always)]
-    unsafe fn run(&self, x: [V; AT_ONCE], _: [V; AT_ONCE]) -> [[V; AT_ONCE]; 2] {
+    unsafe fn run(&self, x: [V; AT_ONCE], _: [V; AT_ONCE], _: &mut Spikes<V>) -> [[V; AT_ONCE]; 2] {
         // SAFETY: the caller's word.
         unsafe {
             let initial = V::splat(self.initial);
@@ -168,10 +171,9 @@ impl<V: Vector<Scalar: Number>> Gate<V> for Circuit<'_, V::Scalar> {
     }
 
     #[inline(always)]
-    unsafe fn run(&self, x: [V; AT_ONCE], y: [V; AT_ONCE]) -> [[V; AT_ONCE]; 2] {
+    unsafe fn run(&self, x: [V; AT_ONCE], y: [V; AT_ONCE], spikes: &mut Spikes<V>) -> [[V; AT_ONCE]; 2] {
         // SAFETY: the caller's word.
         unsafe {
-            let mut spikes = [[V::zero(); AT_ONCE]; MOST_STEPS];
             let [mut values, mut patterns] = [[V::zero(); AT_ONCE]; 2];
             let mut inhibition = self.inhibition;
             let neurons = self.input.iter().zip(self.threshold).zip(self.output);
@@ -252,11 +254,12 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, G: Gate<V>, const SECOND: bo
     unsafe {
         let [lowest, highest] = gate.range();
         let (lowest, highest) = (V::splat(lowest), V::splat(highest));
+        let mut spikes = [[V::zero(); AT_ONCE]; MOST_STEPS];
         *found.starts = 0;
         for block in (0..total).step_by(AT_ONCE * V::LANES) {
             let x = load::<V>(inputs[0], block);
             let y = if SECOND { load::<V>(inputs[1], block) } else { x };
-            let [values, patterns] = gate.run(x, y);
+            let [values, patterns] = gate.run(x, y, &mut spikes);
             for k in 0..AT_ONCE {
                 let at = block + k * V::LANES;
                 let lanes = total.saturating_sub(at).min(V::LANES);
