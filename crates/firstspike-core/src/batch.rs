@@ -237,11 +237,9 @@ fn recorded<T: Real>(record: Record, network: &Network<T>, index: usize, signal:
                 }
             }
         }
-        (Signal::Train(steps), _) => {
+        (Signal::Train(_) | Signal::Raster(_), _) => {
             let mut all: Vec<(u32, usize)> = Vec::new();
-            for (step, spikes) in steps.iter().enumerate() {
-                all.extend(spikes.keys.iter().map(|&key| (key, step)));
-            }
+            signal.each_spike(|step, key| all.push((key, step)));
             all.sort_unstable();
             neurons.extend(all.iter().map(|&(key, _)| key));
             if record.spikes {

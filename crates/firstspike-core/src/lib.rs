@@ -43,7 +43,7 @@ pub use neuron::{
 pub use real::Real;
 pub use record::{Counts, Exits, Record, Train};
 pub use shape::{Geometry, Shape};
-pub use signal::{Signal, SpikeList};
+pub use signal::{Raster, Signal, SpikeList};
 pub use synapse::{AveragePool, Conv2d, Dense, MaxPool, Paths, Projection, Synapse};
 pub use weights::{DataType, RawWeights};
 

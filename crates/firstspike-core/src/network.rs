@@ -288,13 +288,6 @@ impl<T: Real> Network<T> {
         self.early_exit().err()
     }
 
-    /// Whether all Quartz neurons can.
-    pub(crate) fn runs_grids_at_once(&self) -> bool {
-        let quartz =
-            |population: &Population<T>| matches!(&population.stage, Stage::Neurons { neuron: Neuron::Quartz(_), .. });
-        self.populations.iter().zip(&self.plans).all(|(population, plan)| plan.is_some() || !quartz(population))
-    }
-
     /// Whether inputs change the state of a population's neurons from step to step.
     pub(crate) fn is_stepped(&self, population: usize) -> bool {
         let mean = matches!(&self.populations[population].stage, Stage::Neurons { neuron: Neuron::Mean(_), .. });

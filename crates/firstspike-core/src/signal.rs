@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::shape::Shape;
-use firstspike_simd::{Level, List, Patterns};
+use firstspike_simd::{Level, Marks, Patterns};
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
@@ -17,15 +17,8 @@ pub struct SpikeList<T> {
     pub values: Vec<T>,
     /// The steps in which each neuron spiked, a bit for each, the first lowest; empty where each spiked once.
     pub patterns: Vec<u32>,
-    /// Where each pixel's entries begin; one more than there are pixels. Empty in trains of Quartz neurons that run all
-    /// steps at once: their spikes are delivered one by one.
+    /// Where each pixel's entries begin; one more than there are pixels.
     pub starts: Vec<u32>,
-}
-
-impl<T> List<T> for SpikeList<T> {
-    fn entries(&mut self) -> (&mut Vec<u32>, &mut Vec<T>) {
-        (&mut self.keys, &mut self.values)
-    }
 }
 
 /// One bit for each of eight marks from 0 to 3, the first lowest: whether it is not zero.
@@ -266,6 +259,126 @@ impl<T: Real> SpikeList<T> {
     }
 }
 
+/// The spikes of a population in many steps: a bit for each neuron and step.
+#[derive(Clone, Debug, Default)]
+pub struct Raster<T> {
+    /// Patterns of 64 steps, the first lowest: those of all neurons, one after the other, then of the next 64 steps.
+    pub(crate) patterns: Vec<u64>,
+    /// The same of spikes that count negative; empty where there are none.
+    pub(crate) negative: Vec<u64>,
+    /// What a spike is worth: that of all neurons, or of each.
+    pub(crate) worth: Vec<T>,
+    pub(crate) neurons: usize,
+    pub(crate) spikes: u64,
+}
+
+impl<T: Real> Raster<T> {
+    /// Begins anew: without spikes, which are worth 1.
+    pub(crate) fn begin(&mut self, neurons: usize, steps: usize, signed: bool) {
+        let words = neurons * steps.div_ceil(64);
+        for (patterns, words) in [(&mut self.patterns, words), (&mut self.negative, if signed { words } else { 0 })] {
+            patterns.clear();
+            patterns.resize(words, 0);
+        }
+        self.worth.clear();
+        self.worth.push(T::ONE);
+        self.neurons = neurons;
+        self.spikes = 0;
+    }
+
+    /// What a neuron's spike is worth.
+    pub(crate) fn worth(&self, neuron: usize) -> T {
+        self.worth[if self.worth.len() == 1 { 0 } else { neuron }]
+    }
+
+    /// The patterns of all neurons, of 64 steps and then of the next, of either sign.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u64]> {
+        let neurons = self.neurons.max(1);
+        self.patterns.chunks_exact(neurons).chain(self.negative.chunks_exact(neurons))
+    }
+
+    /// Sets the bit of each step in which any neuron spikes.
+    pub(crate) fn mark_steps(&self, steps: &mut [u64]) {
+        let count = steps.len();
+        for (word, patterns) in self.words().enumerate() {
+            steps[word % count] |= patterns.iter().fold(0, |all, pattern| all | pattern);
+        }
+    }
+
+    /// Takes over the spikes of neurons that have another address here, if they have one. Both have as many steps.
+    pub(crate) fn take(&mut self, from: &Self, address: impl Fn(usize) -> Option<usize>) {
+        self.worth.resize(self.neurons, T::ONE);
+        for neuron in 0..from.neurons {
+            let Some(to) = address(neuron) else { continue };
+            self.worth[to] = from.worth(neuron);
+            for (own, others) in [(&mut self.patterns, &from.patterns), (&mut self.negative, &from.negative)] {
+                let own = own.iter_mut().skip(to).step_by(self.neurons);
+                for (own, other) in own.zip(others.iter().skip(neuron).step_by(from.neurons)) {
+                    *own = *other;
+                    self.spikes += u64::from(other.count_ones());
+                }
+            }
+        }
+    }
+
+    /// Where neurons from `first` on mark their spikes, and those that count negative.
+    pub(crate) fn marks(&mut self, first: usize) -> (Marks<'_>, Option<Marks<'_>>) {
+        let population = self.neurons;
+        let negative = (!self.negative.is_empty()).then_some(Marks { patterns: &mut self.negative, population, first });
+        (Marks { patterns: &mut self.patterns, population, first }, negative)
+    }
+
+    /// How the kernels see it.
+    pub(crate) fn view(&self) -> firstspike_simd::Raster<'_, T> {
+        firstspike_simd::Raster { patterns: &self.patterns, negative: &self.negative, worth: &self.worth }
+    }
+
+    /// All spikes: step, neuron and value, in the order of neurons (within 64 steps).
+    pub fn entries(&self) -> impl Iterator<Item = (usize, u32, T)> {
+        let signs = [(&self.patterns, T::ONE), (&self.negative, -T::ONE)];
+        signs.into_iter().flat_map(move |(patterns, sign)| {
+            patterns.iter().enumerate().flat_map(move |(at, &pattern)| {
+                let (word, neuron) = (at / self.neurons, at % self.neurons);
+                let steps = (0..64).filter(move |step| pattern >> step & 1 != 0);
+                steps.map(move |step| (word * 64 + step, neuron as u32, sign * self.worth(neuron)))
+            })
+        })
+    }
+
+    /// Drops the spikes of a step and of all behind it.
+    fn end_before(&mut self, end: usize) {
+        let neurons = self.neurons.max(1);
+        let words = self.patterns.chunks_exact_mut(neurons).enumerate();
+        for (word, patterns) in words.chain(self.negative.chunks_exact_mut(neurons).enumerate()) {
+            for pattern in patterns {
+                let kept = *pattern & !steps_from(end, word);
+                self.spikes -= u64::from((*pattern ^ kept).count_ones());
+                *pattern = kept;
+            }
+        }
+    }
+
+    /// One value per neuron, in place of what `values` held: what it sent from a step on.
+    pub(crate) fn write_sums(&self, from: usize, values: &mut Vec<T>) {
+        values.clear();
+        values.resize(self.neurons, T::ZERO);
+        for (patterns, sign) in [(&self.patterns, T::ONE), (&self.negative, -T::ONE)] {
+            for (word, patterns) in patterns.chunks_exact(self.neurons.max(1)).enumerate() {
+                let counted = steps_from(from, word);
+                for (neuron, (&pattern, value)) in patterns.iter().zip(&mut *values).enumerate() {
+                    let count = T::from_f64(f64::from((pattern & counted).count_ones()));
+                    *value += count * sign * self.worth(neuron);
+                }
+            }
+        }
+    }
+}
+
+/// The bits of a word of 64 steps that are those from a step on.
+fn steps_from(first: usize, word: usize) -> u64 {
+    u64::MAX.checked_shl(first.saturating_sub(word * 64).min(64) as u32).unwrap_or(0)
+}
+
 /// What a population hands on for one image.
 #[derive(Clone, Debug)]
 pub enum Signal<T> {
@@ -273,6 +386,8 @@ pub enum Signal<T> {
     Spikes(SpikeList<T>),
     /// Its neurons spike, and it matters when: a list for each time step.
     Train(Vec<SpikeList<T>>),
+    /// The same, where the network runs all steps of a population at once.
+    Raster(Raster<T>),
     /// Its neurons have values: one each.
     Values(Vec<T>),
 }
@@ -292,6 +407,10 @@ impl<T: Real> Signal<T> {
                 values.clone_from(own);
                 return;
             }
+            Self::Raster(raster) => {
+                raster.write_sums(0, values);
+                return;
+            }
             Self::Spikes(spikes) => std::slice::from_ref(spikes),
             Self::Train(steps) => steps,
         };
@@ -302,12 +421,37 @@ impl<T: Real> Signal<T> {
         }
     }
 
+    /// Calls `visit` with step and neuron of each spike, where steps have spikes of their own.
+    pub(crate) fn each_spike(&self, mut visit: impl FnMut(usize, u32)) {
+        match self {
+            Self::Spikes(_) | Self::Values(_) => {}
+            Self::Train(steps) => {
+                for (step, spikes) in steps.iter().enumerate() {
+                    spikes.keys.iter().for_each(|&key| visit(step, key));
+                }
+            }
+            Self::Raster(raster) => raster.entries().for_each(|(step, key, _)| visit(step, key)),
+        }
+    }
+
+    /// Drops the spikes of a step and of all behind it; gives how many there were.
+    pub(crate) fn end_before(&mut self, end: usize) -> u64 {
+        let before = self.spikes();
+        match self {
+            Self::Spikes(_) | Self::Values(_) => {}
+            Self::Train(steps) => steps.iter_mut().skip(end).for_each(SpikeList::silence),
+            Self::Raster(raster) => raster.end_before(end),
+        }
+        before - self.spikes()
+    }
+
     /// Number of spikes.
     pub fn spikes(&self) -> u64 {
         match self {
             Self::Values(_) => 0,
             Self::Spikes(spikes) => spikes.spikes(),
             Self::Train(steps) => steps.iter().map(SpikeList::spikes).sum(),
+            Self::Raster(raster) => raster.spikes,
         }
     }
 }

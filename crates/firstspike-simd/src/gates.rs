@@ -110,7 +110,7 @@ pub(crate) trait Gate<V: Vector>: Copy {
 }
 
 /// What the kernels need to know of numbers.
-pub(crate) trait Number: Copy + std::ops::Neg<Output = Self> {
+pub(crate) trait Number: Copy + std::ops::Neg<Output = Self> + std::ops::Mul<Output = Self> {
     /// `2^step`.
     fn bit(step: usize) -> Self;
 }

@@ -1,112 +1,9 @@
-//! All steps of neurons whose inputs are known: a few registers of neurons at a time go through the steps, of which each
-//! has its list of spikes. And spikes one by one to their targets, of which there are few in a step.
+//! All steps of neurons whose inputs are known: a few registers of neurons at a time go through the steps, and their spikes
+//! become patterns of bits.
 
 use crate::gates::Number;
 use crate::kernels::MOST_LANES;
 use crate::vector::Vector;
-
-/// What a spike adds to its targets. Neurons that see the same weights share a stamp: stretches of weights over targets
-/// side by side.
-#[derive(Clone, Debug)]
-pub struct Stamps<T> {
-    targets: usize,
-    /// Stamp and first target of each neuron.
-    neurons: Vec<(u32, u32)>,
-    /// Stretches of each stamp; one more than there are stamps.
-    begins: Vec<usize>,
-    stretches: Vec<Stretch>,
-    weights: Vec<T>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    /// Relative to the first target.
-    target: usize,
-    /// Where its weights begin.
-    weight: usize,
-    count: usize,
-}
-
-impl<T: Copy> Stamps<T> {
-    /// Without neurons as yet.
-    pub fn new(targets: usize) -> Self {
-        Self { targets, neurons: Vec::new(), begins: vec![0], stretches: Vec::new(), weights: Vec::new() }
-    }
-
-    /// Adds a stamp, from stretches of weights and the targets at which they begin, relative to the first. Gives its
-    /// number.
-    pub fn add_stamp<'a>(&mut self, stretches: impl Iterator<Item = (usize, &'a [T])>) -> u32
-    where
-        T: 'a,
-    {
-        let begin = self.stretches.len();
-        for (target, weights) in stretches {
-            match self.stretches[begin..].last_mut() {
-                Some(last) if last.target + last.count == target => last.count += weights.len(),
-                _ => self.stretches.push(Stretch { target, weight: self.weights.len(), count: weights.len() }),
-            }
-            self.weights.extend_from_slice(weights);
-        }
-        self.begins.push(self.stretches.len());
-        self.begins.len() as u32 - 2
-    }
-
-    /// Adds the next neuron.
-    ///
-    /// # Panics
-    /// If there is no such stamp, or no such targets.
-    pub fn add_neuron(&mut self, stamp: u32, first: u32) {
-        let ends = self.stamp(stamp).iter().map(|stretch| first as usize + stretch.target + stretch.count);
-        assert!(ends.max().unwrap_or(0) <= self.targets, "every target exists");
-        self.neurons.push((stamp, first));
-    }
-
-    fn stamp(&self, stamp: u32) -> &[Stretch] {
-        &self.stretches[self.begins[stamp as usize]..self.begins[stamp as usize + 1]]
-    }
-
-    /// Weights of all stamps.
-    pub fn weights(&self) -> usize {
-        self.weights.len()
-    }
-
-    /// Number of targets.
-    pub(crate) fn targets(&self) -> usize {
-        self.targets
-    }
-}
-
-/// Adds spikes to the targets.
-///
-/// # Safety
-/// The instruction set of `V` must be available; there must be as many targets as the stamps have.
-#[inline(always)]
-pub(crate) unsafe fn stamp<V: Vector>(
-    stamps: &Stamps<V::Scalar>,
-    (keys, values): (&[u32], &[V::Scalar]),
-    targets: *mut V::Scalar,
-) {
-    for (&key, &value) in keys.iter().zip(values) {
-        let (stamp, first) = stamps.neurons[key as usize];
-        for &Stretch { target, weight, count } in stamps.stamp(stamp) {
-            // SAFETY: `add_neuron` checked the targets, and each stretch has as many weights.
-            unsafe {
-                let value = V::splat(value);
-                let (to, from) = (targets.add(first as usize + target), stamps.weights.as_ptr().add(weight));
-                let mut at = 0;
-                while at + V::LANES <= count {
-                    V::load(to.add(at)).add_product(value, V::load(from.add(at))).store(to.add(at));
-                    at += V::LANES;
-                }
-                if at < count {
-                    let rest = count - at;
-                    let weights = V::load_first(from.add(at), rest);
-                    V::load_first(to.add(at), rest).add_product(value, weights).store_first(to.add(at), rest);
-                }
-            }
-        }
-    }
-}
 
 /// No row of arrivals.
 pub const NOTHING: u32 = u32::MAX;
@@ -131,6 +28,26 @@ impl<T> Arriving<'_, T> {
     }
 }
 
+/// Where some neurons of a population mark their spikes: a bit for each step.
+#[derive(Debug)]
+pub struct Marks<'a> {
+    /// Patterns of 64 steps, the first lowest: those of all neurons, one after the other, then of the next 64 steps.
+    pub patterns: &'a mut [u64],
+    /// Neurons of the population.
+    pub population: usize,
+    /// The first of those that are run.
+    pub first: usize,
+}
+
+impl Marks<'_> {
+    /// # Panics
+    /// If there is no room for so many neurons and steps.
+    pub(crate) fn check(&self, neurons: usize, steps: usize) {
+        assert!(self.first + neurons <= self.population, "neurons of the population");
+        assert!(self.patterns.len() >= self.population * steps.div_ceil(64), "patterns of all neurons");
+    }
+}
+
 /// Neurons that add what arrives to their current, and their current to their potential, in each step, and spike when
 /// the potential has come to a threshold; then both are zero.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +68,7 @@ pub struct Grid<'a, T> {
     pub first: usize,
     /// Potential at which a spike at the readout counts as early.
     pub early: Option<T>,
-    /// Step whose spikes are listed first; those before are lost.
+    /// Step whose spikes are marked first; those before are lost.
     pub sent: usize,
 }
 
@@ -162,30 +79,8 @@ pub struct GridCounts {
     pub received: u64,
     /// Spikes before the readout, and those that count as such.
     pub early: u64,
-}
-
-/// The spikes of a step.
-pub trait List<T> {
-    /// Their keys, and as many values.
-    fn entries(&mut self) -> (&mut Vec<u32>, &mut Vec<T>);
-}
-
-impl<T> List<T> for (Vec<u32>, Vec<T>) {
-    fn entries(&mut self) -> (&mut Vec<u32>, &mut Vec<T>) {
-        (&mut self.0, &mut self.1)
-    }
-}
-
-/// Empties lists, and makes room for all neurons to spike in each step.
-pub(crate) fn begin<T>(sent: &mut [impl List<T>], neurons: usize) {
-    for list in sent {
-        let (keys, values) = list.entries();
-        keys.clear();
-        values.clear();
-        // A whole register is written at a time.
-        keys.reserve(neurons + MOST_LANES);
-        values.reserve(neurons + MOST_LANES);
-    }
+    /// Spikes that are marked.
+    pub spikes: u64,
 }
 
 /// Neurons that add what arrives to their potential in each step, and spike when it has come to a level.
@@ -197,14 +92,15 @@ pub struct Integrators<'a, T> {
     pub current: &'a [T],
     /// The potential at which each neuron spikes.
     pub level: &'a [T],
-    /// What a spike takes from the potential, and is worth.
+    /// What a spike takes from the potential.
     pub worth: &'a [T],
-    /// Whether a potential of minus the level is a spike too, of the opposite sign.
-    pub signed: bool,
 }
 
 /// Registers that are run at once: each step waits for the one before.
 const AT_ONCE: usize = 4;
+
+/// Steps whose spikes are summed up as a number before they are marked: exact, and parts of a pattern.
+const SUMMED: usize = 16;
 
 /// Neurons that are run at once.
 #[derive(Clone, Copy)]
@@ -268,39 +164,57 @@ impl Block {
             }
         }
     }
-}
 
-/// Lists spikes of register `k` of a block.
-///
-/// # Safety
-/// The instruction set of `V` must be available, and there must be room in the list.
-#[inline(always)]
-unsafe fn list<V: Vector>(list: &mut impl List<V::Scalar>, spikes: u32, values: V, block: Block, k: usize) {
-    let (keys, found) = list.entries();
-    let from = keys.len();
-    let to = from + spikes.count_ones() as usize;
-    // SAFETY: the caller's word; `compress` writes as many elements as there are spikes.
-    unsafe {
-        let first = (block.first + k * V::LANES) as u32;
-        values.compress(spikes, first, keys.as_mut_ptr().add(from), found.as_mut_ptr().add(from));
-        keys.set_len(to);
-        found.set_len(to);
+    /// Marks spikes: `sums` has those of some steps from a multiple of [`SUMMED`] on, the first step's as the lowest bit of
+    /// a number.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be available.
+    #[inline(always)]
+    unsafe fn mark<V: Vector>(self, sums: [V; AT_ONCE], step: usize, marks: &mut Marks<'_>) {
+        let first = step / 64 * marks.population + marks.first + self.first;
+        for (k, sums) in sums.into_iter().enumerate().filter(|&(k, _)| self.lanes[k] > 0) {
+            let mut spikes = [0u32; MOST_LANES];
+            // SAFETY: there is room for a register of numbers.
+            unsafe { sums.compress_integers((1 << V::LANES) - 1, spikes.as_mut_ptr()) };
+            let patterns = &mut marks.patterns[first + k * V::LANES..][..self.lanes[k]];
+            for (pattern, spikes) in patterns.iter_mut().zip(spikes) {
+                *pattern |= u64::from(spikes) << (step % 64);
+            }
+        }
+    }
+
+    /// The sum of all neurons' counts.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be available.
+    #[inline(always)]
+    unsafe fn total<V: Vector>(self, counts: [V; AT_ONCE]) -> u64 {
+        let mut total = 0;
+        for (counts, lanes) in counts.into_iter().zip(self.lanes) {
+            let mut numbers = [0u32; MOST_LANES];
+            // SAFETY: there is room for a register of numbers.
+            unsafe { counts.compress_integers((1 << V::LANES) - 1, numbers.as_mut_ptr()) };
+            total += numbers[..lanes].iter().map(|&count| u64::from(count)).sum::<u64>();
+        }
+        total
     }
 }
 
-/// Runs all steps and lists the spikes of each, with their potentials.
+/// Runs all steps and marks spikes; `potentials` gets that of each neuron at its last spike, if it has room for them.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; all rows must exist, and `sent` must have room for all neurons and
-/// [`MOST_LANES`] more.
+/// The instruction set of `V` must be available; all rows must exist, and `potentials` must be empty or have a number for
+/// each neuron.
 #[inline(always)]
 pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
     grid: &Grid<'_, V::Scalar>,
-    sent: &mut [impl List<V::Scalar>],
+    potentials: &mut [V::Scalar],
+    marks: &mut Marks<'_>,
 ) -> GridCounts {
     let mut counts = GridCounts::default();
     let Arriving { rows, sums, neurons } = grid.arriving;
-    // SAFETY: rows exist, and there is room for each neuron's spike in a step.
+    // SAFETY: rows exist.
     unsafe {
         let row_of = |row: u32| sums.as_ptr().add(row as usize * neurons);
         let one = V::Scalar::bit(0);
@@ -317,8 +231,8 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
                     total[k] = total[k].add(arriving[k]);
                 }
             }
-            let [mut current, mut potential] = [[V::zero(); AT_ONCE]; 2];
-            let mut silent = [u32::MAX; AT_ONCE];
+            let [mut current, mut potential, mut spiked, mut summed, mut counted, mut found] =
+                [[V::zero(); AT_ONCE]; 6];
             for (step, &row) in rows.iter().enumerate().take(grid.steps).skip(begin) {
                 if row != NOTHING || step == grid.readout {
                     let mut arriving = [V::zero(); AT_ONCE];
@@ -334,94 +248,124 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
                         current[k] = current[k].add(arriving[k]);
                     }
                 }
-                let mut crossing = [0; AT_ONCE];
+                let mut crossing = 0;
                 for k in 0..AT_ONCE {
                     potential[k] = potential[k].add(current[k]);
-                    crossing[k] = potential[k].at_least(threshold);
+                    crossing |= potential[k].at_least(threshold);
                 }
                 let rectifies = grid.rectifier == Some(step);
-                if !rectifies && (step < grid.first || crossing == [0; AT_ONCE]) {
-                    continue;
+                let sent = step.checked_sub(grid.sent);
+                if rectifies || (step >= grid.first && crossing != 0) {
+                    let bit = V::splat(Number::bit(sent.unwrap_or(0) % SUMMED));
+                    for k in 0..AT_ONCE {
+                        // Ones and zeros: products with them are exact.
+                        let below = threshold.exceeds(potential[k]);
+                        let silent = one.add_product(spiked[k], minus);
+                        let mut spikes = one.add_product(below, minus);
+                        if rectifies {
+                            spikes = spikes.add_product(below, silent);
+                        }
+                        if grid.latch {
+                            spikes = V::zero().add_product(spikes, silent);
+                        }
+                        spiked[k] = spiked[k].add_product(spikes, silent);
+                        if step < grid.readout {
+                            counts.early += u64::from((spikes.nonzero() & block.mask(k)).count_ones());
+                        } else if let Some(early) = grid.early.filter(|_| step == grid.readout) {
+                            let early = spikes.nonzero() & potential[k].at_least(V::splat(early)) & block.mask(k);
+                            counts.early += u64::from(early.count_ones());
+                        }
+                        if sent.is_some() {
+                            summed[k] = summed[k].add_product(spikes, bit);
+                            counted[k] = counted[k].add(spikes);
+                        }
+                        if !potentials.is_empty() {
+                            let before = one.add_product(spikes, minus);
+                            found[k] = V::zero().add_product(found[k], before).add_product(potential[k], spikes);
+                        }
+                        // What a silent neuron does that crosses again makes no difference, nor what any does in the end.
+                        potential[k] = V::zero().add_product(potential[k], below);
+                        current[k] = V::zero().add_product(current[k], below);
+                    }
                 }
-                for k in 0..AT_ONCE {
-                    let mut spikes = crossing[k];
-                    if grid.latch {
-                        spikes &= silent[k];
-                    }
-                    if rectifies {
-                        spikes |= silent[k];
-                    }
-                    spikes &= block.mask(k);
-                    if spikes == 0 {
-                        continue;
-                    }
-                    silent[k] &= !spikes;
-                    if step < grid.readout {
-                        counts.early += u64::from(spikes.count_ones());
-                    } else if let Some(early) = grid.early.filter(|_| step == grid.readout) {
-                        let early = spikes & potential[k].at_least(V::splat(early));
-                        counts.early += u64::from(early.count_ones());
-                    }
-                    if let Some(to) = step.checked_sub(grid.sent).and_then(|step| sent.get_mut(step)) {
-                        list(to, spikes, potential[k], block, k);
-                    }
-                    // What a silent neuron does that crosses again makes no difference, nor what any does in the end.
-                    let below = threshold.exceeds(potential[k]);
-                    potential[k] = V::zero().add_product(potential[k], below);
-                    current[k] = V::zero().add_product(current[k], below);
+                if let Some(sent) = sent.filter(|sent| sent % SUMMED == SUMMED - 1 || step + 1 == grid.steps) {
+                    block.mark(summed, sent / SUMMED * SUMMED, marks);
+                    summed = [V::zero(); AT_ONCE];
                 }
+            }
+            counts.spikes += block.total(counted);
+            if !potentials.is_empty() {
+                block.store(found, potentials.as_mut_ptr());
             }
         }
     }
     counts
 }
 
-/// Runs all steps and lists the spikes of each, with what they are worth.
+/// Runs all steps and marks spikes, and if `SIGNED` also those of the opposite sign, at minus the level. Gives how many
+/// there are.
 ///
 /// # Safety
-/// As for [`run`]; current, level, worth and `potential` must have a number for each neuron.
+/// The instruction set of `V` must be available; all rows must exist; current, level, worth and `potentials` must have a
+/// number for each neuron.
 #[inline(always)]
-pub(crate) unsafe fn integrate<V: Vector<Scalar: Number>, L: List<V::Scalar>, const SIGNED: bool>(
+pub(crate) unsafe fn integrate<V: Vector<Scalar: Number>, const SIGNED: bool>(
     integrators: &Integrators<'_, V::Scalar>,
-    potentials: *mut V::Scalar,
-    sent: &mut [L],
-) {
+    potentials: &mut [V::Scalar],
+    marks: &mut Marks<'_>,
+    mut negative: Option<&mut Marks<'_>>,
+) -> u64 {
+    let mut count = 0;
     let Arriving { rows, sums, neurons } = integrators.arriving;
-    // SAFETY: rows exist, and there is room for each neuron's spike in a step.
+    // SAFETY: rows exist, and there is a number for each neuron.
     unsafe {
         let one = V::Scalar::bit(0);
         let (one, minus) = (V::splat(one), V::splat(-one));
         for first in (0..neurons).step_by(AT_ONCE * V::LANES) {
             let block = Block::new::<V>(first, neurons);
-            let mut potential = block.load::<V>(potentials);
+            let mut potential = block.load::<V>(potentials.as_ptr());
             let current = block.load::<V>(integrators.current.as_ptr());
             let level = block.load::<V>(integrators.level.as_ptr());
-            let worth = block.load::<V>(integrators.worth.as_ptr());
-            for (&row, to) in rows.iter().zip(&mut *sent) {
-                let mut arriving = [V::zero(); AT_ONCE];
-                if row != NOTHING {
-                    arriving = block.load(sums.as_ptr().add(row as usize * neurons));
-                }
-                for k in 0..AT_ONCE {
-                    let mut v = potential[k].add(current[k]);
+            let mut cost = block.load::<V>(integrators.worth.as_ptr());
+            for cost in &mut cost {
+                *cost = V::zero().add_product(*cost, minus);
+            }
+            let mut counted = [V::zero(); AT_ONCE];
+            for (chunk, rows) in rows.chunks(SUMMED).enumerate() {
+                let [mut summed, mut opposite] = [[V::zero(); AT_ONCE]; 2];
+                for (step, &row) in rows.iter().enumerate() {
+                    let bit = V::splat(Number::bit(step));
+                    let mut arriving = [V::zero(); AT_ONCE];
                     if row != NOTHING {
-                        v = v.add(arriving[k]);
+                        arriving = block.load(sums.as_ptr().add(row as usize * neurons));
                     }
-                    // A product with 0 or 1 is exact: the difference is rounded once, at every level.
-                    let mut sign = one.add_product(level[k].exceeds(v), minus);
-                    if SIGNED {
-                        let negated = V::zero().add_product(v, minus);
-                        sign = sign.add_product(one.add_product(level[k].exceeds(negated), minus), minus);
+                    for k in 0..AT_ONCE {
+                        let mut v = potential[k].add(current[k]);
+                        if row != NOTHING {
+                            v = v.add(arriving[k]);
+                        }
+                        // A product with 0 or 1 is exact: the difference is rounded once, at every level.
+                        let mut spikes = one.add_product(level[k].exceeds(v), minus);
+                        summed[k] = summed[k].add_product(spikes, bit);
+                        counted[k] = counted[k].add(spikes);
+                        if SIGNED {
+                            let negated = V::zero().add_product(v, minus);
+                            let other = one.add_product(level[k].exceeds(negated), minus);
+                            opposite[k] = opposite[k].add_product(other, bit);
+                            spikes = spikes.add_product(other, minus);
+                            counted[k] = counted[k].add(other);
+                        }
+                        potential[k] = v.add_product(spikes, cost[k]);
                     }
-                    let value = V::zero().add_product(sign, worth[k]);
-                    let spikes = value.nonzero() & block.mask(k);
-                    potential[k] = v.add_product(value, minus);
-                    if spikes != 0 {
-                        list(to, spikes, value, block, k);
-                    }
+                }
+                block.mark(summed, chunk * SUMMED, marks);
+                if let Some(negative) = negative.as_deref_mut().filter(|_| SIGNED) {
+                    block.mark(opposite, chunk * SUMMED, negative);
                 }
             }
-            block.store(potential, potentials);
+            count += block.total(counted);
+            block.store(potential, potentials.as_mut_ptr());
         }
     }
+    count
 }

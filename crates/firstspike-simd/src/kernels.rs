@@ -2,8 +2,9 @@
 
 use crate::compression;
 use crate::convolution::{self, Sliding, Spikes};
+use crate::delivery::{self, Fans, Raster};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
-use crate::grid::{self, Grid, GridCounts, Integrators, List, Stamps};
+use crate::grid::{self, Grid, GridCounts, Integrators, Marks};
 use crate::level::{Isa, Level};
 use crate::spreading::{self, Spreading};
 use crate::vector::Vector;
@@ -13,6 +14,7 @@ use crate::vector::plain::Plain;
 use crate::vector::neon::{NeonF32, NeonF64};
 #[cfg(target_arch = "x86_64")]
 use crate::vector::x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
+use std::ops::Range;
 
 /// Spikes of an image.
 #[derive(Clone, Copy, Debug)]
@@ -104,25 +106,43 @@ pub trait Element: Copy {
         list: Patterns<'_, Self>,
     ) -> u64;
 
-    /// Adds spikes to their targets, one by one.
+    /// Adds the spikes of each step to the row of arrivals that `steps` gives it, as far as they reach these rows of targets
+    /// and a part of each. A row of arrivals has those of the first row of targets, then of the next; there must be 16
+    /// numbers behind the last.
     ///
     /// # Panics
-    /// If there are fewer targets than stamps expect, or a neuron has no stamp.
-    fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]);
+    /// If weights, patterns or arrivals are missing.
+    #[expect(clippy::too_many_arguments, reason = "what, whereby and where to")]
+    fn deliver(
+        level: Level,
+        fans: &Fans<Self>,
+        weights: &[Self],
+        raster: &Raster<'_, Self>,
+        targets: Range<usize>,
+        part: usize,
+        steps: &[u32],
+        arrivals: &mut [Self],
+    );
 
-    /// Runs neurons on a grid of time and lists the spikes of each step: their keys, and their potentials. What was in
-    /// the lists before is lost.
+    /// Runs neurons on a grid of time and marks their spikes. Unless `potentials` is empty, it gets each neuron's potential
+    /// at its last spike.
     ///
     /// # Panics
-    /// If arrivals are missing.
-    fn run_grid<L: List<Self>>(level: Level, grid: &Grid<'_, Self>, sent: &mut [L]) -> GridCounts;
+    /// If arrivals are missing, or room.
+    fn run_grid(level: Level, grid: &Grid<'_, Self>, potentials: &mut [Self], marks: Marks<'_>) -> GridCounts;
 
-    /// Runs neurons that integrate and fire, from their potentials on, and lists the spikes of each step: their keys, and
-    /// what they are worth. What was in the lists before is lost.
+    /// Runs neurons that integrate and fire, from their potentials on, and marks their spikes: where there is room for them,
+    /// also those of the opposite sign, at minus the level. Gives how many there are.
     ///
     /// # Panics
-    /// If arrivals are missing, or a parameter of a neuron.
-    fn integrate<L: List<Self>>(level: Level, neurons: &Integrators<'_, Self>, potentials: &mut [Self], sent: &mut [L]);
+    /// If arrivals are missing, or a parameter of a neuron, or room.
+    fn integrate(
+        level: Level,
+        neurons: &Integrators<'_, Self>,
+        potentials: &mut [Self],
+        marks: Marks<'_>,
+        negative: Option<Marks<'_>>,
+    ) -> u64;
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
     /// `(keys[s] - base) * stride` on.
@@ -489,39 +509,46 @@ macro_rules! compile {
             }
 
             /// # Safety
-            /// As for [`grid::stamp`].
+            /// As for [`delivery::deliver`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn stamp(
-                stamps: &Stamps<$scalar>,
-                spikes: (&[u32], &[$scalar]),
-                targets: *mut $scalar,
+            pub(super) unsafe fn deliver(
+                fans: &Fans<$scalar>,
+                weights: &[$scalar],
+                raster: &Raster<'_, $scalar>,
+                (targets, part): (Range<usize>, usize),
+                steps: &[u32],
+                arrivals: &mut [$scalar],
             ) {
                 // SAFETY: the caller's word.
-                unsafe { grid::stamp::<$vector>(stamps, spikes, targets) }
+                unsafe { delivery::deliver::<$vector>(fans, weights, raster, targets, part, steps, arrivals) }
             }
 
             /// # Safety
             /// As for [`grid::run`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn run_grid<L: List<$scalar>>(grid: &Grid<'_, $scalar>, sent: &mut [L]) -> GridCounts {
+            pub(super) unsafe fn run_grid(
+                grid: &Grid<'_, $scalar>,
+                potentials: &mut [$scalar],
+                marks: &mut Marks<'_>,
+            ) -> GridCounts {
                 // SAFETY: the caller's word.
-                unsafe { grid::run::<$vector>(grid, sent) }
+                unsafe { grid::run::<$vector>(grid, potentials, marks) }
             }
 
             /// # Safety
             /// As for [`grid::integrate`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn integrate<L: List<$scalar>>(
+            pub(super) unsafe fn integrate(
                 neurons: &Integrators<'_, $scalar>,
-                potentials: *mut $scalar,
-                sent: &mut [L],
-            ) {
+                potentials: &mut [$scalar],
+                marks: &mut Marks<'_>,
+                negative: Option<Marks<'_>>,
+            ) -> u64 {
                 // SAFETY: the caller's word.
                 unsafe {
-                    if neurons.signed {
-                        grid::integrate::<$vector, _, true>(neurons, potentials, sent)
-                    } else {
-                        grid::integrate::<$vector, _, false>(neurons, potentials, sent)
+                    match negative {
+                        Some(mut negative) => grid::integrate::<$vector, true>(neurons, potentials, marks, Some(&mut negative)),
+                        None => grid::integrate::<$vector, false>(neurons, potentials, marks, None),
                     }
                 }
             }
@@ -720,29 +747,48 @@ macro_rules! element {
                 beyond
             }
 
-            fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]) {
-                assert!(targets.len() >= stamps.targets(), "every target exists");
-                element!(@ level, $levels, stamp(stamps, (keys, values), targets.as_mut_ptr()));
+            fn deliver(
+                level: Level,
+                fans: &Fans<Self>,
+                weights: &[Self],
+                raster: &Raster<'_, Self>,
+                targets: Range<usize>,
+                part: usize,
+                steps: &[u32],
+                arrivals: &mut [Self],
+            ) {
+                fans.check(weights, raster, &targets, part, steps, arrivals);
+                element!(@ level, $levels, deliver(fans, weights, raster, (targets, part), steps, arrivals));
             }
 
-            fn run_grid<L: List<Self>>(level: Level, grid: &Grid<'_, Self>, sent: &mut [L]) -> GridCounts {
+            fn run_grid(
+                level: Level,
+                grid: &Grid<'_, Self>,
+                potentials: &mut [Self],
+                mut marks: Marks<'_>,
+            ) -> GridCounts {
                 grid.arriving.check();
-                grid::begin(sent, grid.arriving.neurons);
-                element!(@ level, $levels, run_grid(grid, sent))
+                let neurons = grid.arriving.neurons;
+                assert!(potentials.is_empty() || potentials.len() == neurons, "a potential of each neuron");
+                marks.check(neurons, grid.steps.saturating_sub(grid.sent));
+                element!(@ level, $levels, run_grid(grid, potentials, &mut marks))
             }
 
-            fn integrate<L: List<Self>>(
+            fn integrate(
                 level: Level,
                 neurons: &Integrators<'_, Self>,
                 potentials: &mut [Self],
-                sent: &mut [L],
-            ) {
+                mut marks: Marks<'_>,
+                negative: Option<Marks<'_>>,
+            ) -> u64 {
                 neurons.arriving.check();
                 let count = neurons.arriving.neurons;
                 let parameters = [neurons.current, neurons.level, neurons.worth, potentials];
                 assert!(parameters.iter().all(|numbers| numbers.len() == count), "a number for each neuron");
-                grid::begin(sent, count);
-                element!(@ level, $levels, integrate(neurons, potentials.as_mut_ptr(), sent));
+                for marks in std::iter::once(&marks).chain(&negative) {
+                    marks.check(count, neurons.arriving.rows.len());
+                }
+                element!(@ level, $levels, integrate(neurons, potentials, &mut marks, negative))
             }
 
             #[inline]

@@ -12,6 +12,7 @@
 
 mod compression;
 mod convolution;
+mod delivery;
 mod gates;
 mod grid;
 mod kernels;
@@ -20,8 +21,9 @@ mod spreading;
 mod vector;
 
 pub use convolution::{Sliding, Taps};
+pub use delivery::{Fans, Raster, Span};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
-pub use grid::{Arriving, Grid, GridCounts, Integrators, List, NOTHING, Stamps};
+pub use grid::{Arriving, Grid, GridCounts, Integrators, Marks, NOTHING};
 pub use kernels::{Element, Listed, Reach};
 pub use level::Level;
 pub use spreading::Spreading;

@@ -1,8 +1,8 @@
 //! Every kernel at every level of this processor against its naive twin.
 
 use firstspike_simd::{
-    Arriving, Circuit, Element, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, NOTHING, Patterns,
-    Reach, Sliding, Spreading, Stamps, Taps,
+    Arriving, Circuit, Element, Fans, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, Marks,
+    NOTHING, Patterns, Raster, Reach, Sliding, Span, Spreading, Taps,
 };
 use proptest::prelude::*;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -441,21 +441,18 @@ proptest! {
     }
 }
 
-/// Spikes of each step: keys and values.
-type Sent<T> = Vec<(Vec<u32>, Vec<T>)>;
-
-/// Runs a kernel that lists the spikes of so many steps.
-fn lists<T, R>(steps: usize, kernel: impl FnOnce(&mut Sent<T>) -> R) -> (Sent<T>, R) {
-    let mut sent: Sent<T> = (0..steps).map(|_| (vec![5], Vec::new())).collect();
-    let result = kernel(&mut sent);
-    (sent, result)
+/// Patterns of so many neurons, some of a larger population, that a kernel marks.
+fn marked<R>(population: usize, words: usize, kernel: impl FnOnce(&mut [u64]) -> R) -> (Vec<u64>, R) {
+    let mut patterns = vec![0; population * words];
+    let result = kernel(&mut patterns);
+    (patterns, result)
 }
 
-fn grid<T: Float>(grid: &Grid<'_, T>, lists: usize) -> (Sent<T>, GridCounts) {
+fn grid<T: Float>(grid: &Grid<'_, T>, marks: &mut Marks<'_>) -> (Vec<T>, GridCounts) {
     let zero = T::from_f64(0.0);
-    let mut sent: Sent<T> = (0..lists).map(|_| (Vec::new(), Vec::new())).collect();
     let mut counts = GridCounts::default();
     let Arriving { rows, sums, neurons } = grid.arriving;
+    let mut found = vec![zero; neurons];
     for neuron in 0..neurons {
         let at = |row: u32| if row == NOTHING { zero } else { sums[row as usize * neurons + neuron] };
         let total = rows.iter().fold(zero, |total, &row| total + at(row));
@@ -472,40 +469,42 @@ fn grid<T: Float>(grid: &Grid<'_, T>, lists: usize) -> (Sent<T>, GridCounts) {
             }
             let late = step == grid.readout && grid.early.is_some_and(|early| potential >= early);
             counts.early += u64::from(step < grid.readout || late);
-            if let Some(list) = step.checked_sub(grid.sent).and_then(|step| sent.get_mut(step)) {
-                list.0.push(neuron as u32);
-                list.1.push(potential);
+            if let Some(sent) = step.checked_sub(grid.sent) {
+                marks.patterns[sent / 64 * marks.population + marks.first + neuron] |= 1 << (sent % 64);
+                counts.spikes += 1;
             }
+            found[neuron] = potential;
             (current, potential, spiked) = (zero, zero, true);
         }
     }
-    (sent, counts)
+    (found, counts)
 }
 
-fn integrate<T: Float>(neurons: &Integrators<'_, T>, potentials: &mut [T]) -> Sent<T> {
+fn integrate<T: Float>(neurons: &Integrators<'_, T>, potentials: &mut [T], signs: [Option<Marks<'_>>; 2]) -> u64 {
     let Arriving { rows, sums, neurons: count } = neurons.arriving;
-    let steps = rows.iter().map(|&row| {
-        let mut sent = (Vec::new(), Vec::new());
+    let [Some(positive), mut negative] = signs else { panic!("no marks") };
+    let mut spikes = 0;
+    for (step, &row) in rows.iter().enumerate() {
         for (neuron, v) in potentials.iter_mut().enumerate() {
             *v = *v + neurons.current[neuron];
             if row != NOTHING {
                 *v = *v + sums[row as usize * count + neuron];
             }
             let (level, worth) = (neurons.level[neuron], neurons.worth[neuron]);
-            let value = if *v >= level {
-                worth
-            } else if neurons.signed && *v <= -level {
-                -worth
+            let marks = if *v >= level {
+                *v = *v - worth;
+                &mut *positive.patterns
+            } else if let Some(negative) = negative.as_mut().filter(|_| *v <= -level) {
+                *v = *v + worth;
+                &mut *negative.patterns
             } else {
                 continue;
             };
-            *v = *v - value;
-            sent.0.push(neuron as u32);
-            sent.1.push(value);
+            marks[step / 64 * positive.population + positive.first + neuron] |= 1 << (step % 64);
+            spikes += 1;
         }
-        sent
-    });
-    steps.collect()
+    }
+    spikes
 }
 
 /// Levels, latch, threshold and the like of neurons that run all of their steps at once.
@@ -554,47 +553,141 @@ fn all_steps<T: Float>(decisions: Decisions, arrivals: &[bool], numbers: &[f64])
     let level: Vec<T> =
         level.into_iter().map(|x| if x > T::from_f64(0.0) { x } else { T::from_f64(0.5) - x }).collect();
     let worth: Vec<T> = level.iter().map(|&x| x + T::from_f64(0.25)).collect();
-    let integrators = Integrators { arriving, current: &current, level: &level, worth: &worth, signed };
+    let integrators = Integrators { arriving, current: &current, level: &level, worth: &worth };
     let potentials = next(neurons);
+    let (population, first, words) = (neurons + 9, 5, steps.div_ceil(64));
     for instructions in Level::available() {
-        let got = lists(steps, |lists| T::run_grid(instructions, &quartz, lists));
-        assert_eq!(got, grid(&quartz, steps), "{instructions}");
+        for reads in [false, true] {
+            let mut found = vec![T::from_f64(7.0); if reads { neurons } else { 0 }];
+            let got = marked(population, words, |patterns| {
+                T::run_grid(instructions, &quartz, &mut found, Marks { patterns, population, first })
+            });
+            let (patterns, (potentials, counts)) =
+                marked(population, words, |patterns| grid(&quartz, &mut Marks { patterns, population, first }));
+            assert_eq!(got, (patterns, counts), "{instructions}");
+            assert!(!reads || found == potentials, "{instructions}");
+        }
 
+        let run = |naive: bool, potentials: &mut [T]| {
+            let mut other = vec![0; if signed { population * words } else { 0 }];
+            let marked = marked(population, words, |patterns| {
+                let negative = signed.then_some(Marks { patterns: &mut other, population, first });
+                let marks = Marks { patterns, population, first };
+                if naive {
+                    integrate(&integrators, potentials, [Some(marks), negative])
+                } else {
+                    T::integrate(instructions, &integrators, potentials, marks, negative)
+                }
+            });
+            (marked, other)
+        };
         let (mut before, mut after) = (potentials.clone(), potentials.clone());
-        let (got, ()) = lists(steps, |lists| T::integrate(instructions, &integrators, &mut after, lists));
-        assert_eq!(got, integrate(&integrators, &mut before), "{instructions}");
+        assert_eq!(run(false, &mut after), run(true, &mut before), "{instructions}");
         assert_eq!(after, before, "{instructions}");
     }
 }
 
-fn stamps<T: Float>(sizes: &[usize], spikes: &[(prop::sample::Index, f64)], numbers: &[f64]) {
-    let targets = 200;
-    let weights: Vec<T> = floats(numbers);
-    let mut stamps = Stamps::new(targets);
-    let mut stretches = Vec::new();
-    for (neuron, &size) in sizes.iter().enumerate() {
-        // The second stretch is next to the first, the third further away.
-        let own = [(0, &weights[..size]), (size, &weights[1..=size]), (2 * size + 3, &weights[2..2 + size / 2])];
-        let stamp = stamps.add_stamp(own.into_iter());
-        stamps.add_neuron(stamp, neuron as u32);
-        stretches.push(own);
-    }
-    let (keys, values): (Vec<u32>, Vec<T>) =
-        spikes.iter().map(|(pick, value)| (pick.index(sizes.len()) as u32, T::from_f64(*value))).unzip();
-    let (mut exact, mut magnitude) = (vec![1.0; targets], vec![1.0; targets]);
-    for (&key, value) in keys.iter().zip(&values) {
-        for (first, weights) in stretches[key as usize] {
-            for (i, weight) in weights.iter().enumerate() {
-                let term = weight.to_f64() * value.to_f64();
-                exact[key as usize + first + i] += term;
-                magnitude[key as usize + first + i] += term.abs();
+/// Neurons that reach targets by a kernel over rows and columns, in groups or not, and with shares.
+fn deliveries<T: Float>(
+    [rows, columns]: [Axis; 2],
+    [inputs, outputs, groups]: [usize; 3],
+    (cuts, words): ([usize; 2], usize),
+    numbers: &[f64],
+) {
+    let mut at = 0;
+    let mut next = || {
+        at += 1;
+        numbers[at % numbers.len()] * (1.0 + (at % 13) as f64 / 5.0)
+    };
+    let (group_in, group_out) = (inputs / groups, outputs / groups);
+    let (height, length) = (rows.output, columns.output * outputs);
+    let weights: Vec<T> = (0..rows.kernel * columns.kernel * inputs * group_out).map(|_| T::from_f64(next())).collect();
+    let reach = |axis: Axis, input: usize| {
+        let joined = move |output| axis.pairs(output).into_iter().filter(move |&(_, at)| at == input);
+        (0..axis.output).flat_map(move |output| joined(output).map(move |(tap, _)| (output, tap)))
+    };
+    let share = T::from_f64(0.5);
+    let row = |y| {
+        let weight = |ky| ky * columns.kernel * inputs * group_out;
+        reach(rows, y).map(|(oy, ky)| Span { to: oy, count: 1, weight: weight(ky), share }).collect()
+    };
+    let column = |x| {
+        let weight = |kx| kx * inputs * group_out;
+        let span = |(ox, kx)| Span { to: ox * outputs, count: group_out, weight: weight(kx), share: T::from_f64(1.0) };
+        reach(columns, x).map(span).collect()
+    };
+    let spans: Vec<Vec<Span<T>>> = (0..columns.input).map(column).collect();
+    let part = cuts[0].min(columns.output) * outputs;
+    let parts: Vec<_> = (0..length).step_by(part).map(|at| at..(at + part).min(length)).collect();
+    let fans = Fans::new(
+        [inputs, outputs],
+        groups,
+        group_out,
+        [height, length],
+        (0..rows.input).map(row).collect(),
+        &spans,
+        weights.len(),
+        &parts,
+    );
+    let neurons = rows.input * columns.input * inputs;
+    let mut patterns = |share: f64| -> Vec<u64> {
+        let mut bits =
+            || (0..64).filter(|_| next().abs().fract() < share).fold(0, |pattern, bit| pattern | 1u64 << bit);
+        (0..neurons * words).map(|_| bits()).collect()
+    };
+    let (positive, negative) = (patterns(0.1), if cuts[1] == 1 { Vec::new() } else { patterns(0.02) });
+    let worth: Vec<T> = (0..if cuts[1] == 2 { 1 } else { neurons }).map(|_| T::from_f64(next())).collect();
+    let raster = Raster { patterns: &positive, negative: &negative, worth: &worth };
+    // Every fifth step has no row.
+    let steps: Vec<u32> =
+        (0..words as u32 * 64).map(|step| if step % 5 == 4 { NOTHING } else { step - step / 5 }).collect();
+    let count = steps.iter().filter(|&&row| row != NOTHING).count();
+
+    let (mut exact, mut magnitude) = (vec![0.0; count * height * length], vec![0.0; count * height * length]);
+    for (neuron, step, sign) in [(&positive, 1.0), (&negative, -1.0)].iter().flat_map(|&(patterns, sign)| {
+        let bits = patterns.iter().enumerate().flat_map(|(at, pattern)| (0..64).map(move |bit| (at, bit, *pattern)));
+        let set = bits.filter(|&(_, bit, pattern)| pattern >> bit & 1 != 0);
+        set.map(move |(at, bit, _)| (at % neurons, at / neurons * 64 + bit, sign))
+    }) {
+        if steps[step] == NOTHING {
+            continue;
+        }
+        let (pixel, channel) = (neuron / inputs, neuron % inputs);
+        for (oy, ky) in reach(rows, pixel / columns.input) {
+            for (ox, kx) in reach(columns, pixel % columns.input) {
+                for o in 0..group_out {
+                    let weight = weights[((ky * columns.kernel + kx) * inputs + channel) * group_out + o].to_f64();
+                    let worth = worth[if worth.len() == 1 { 0 } else { neuron }].to_f64();
+                    let to = ox * outputs + channel / group_in * group_out + o;
+                    let at = (steps[step] as usize * height + oy) * length + to;
+                    exact[at] += weight * sign * worth * 0.5;
+                    magnitude[at] += (weight * worth).abs();
+                }
             }
         }
     }
+
     for level in Level::available() {
-        let mut sums = vec![T::from_f64(1.0); targets];
-        T::stamp(level, &stamps, &keys, &values, &mut sums);
-        check(level, &sums, &exact, &magnitude, 3 * spikes.len());
+        for first in (0..height).step_by(cuts[1]) {
+            let targets = first..(first + cuts[1]).min(height);
+            for (index, part) in parts.iter().enumerate() {
+                let size = targets.len() * part.len();
+                let mut sums = vec![T::from_f64(0.0); count * size + 16];
+                T::deliver(level, &fans, &weights, &raster, targets.clone(), index, &steps, &mut sums);
+                for (at, sum) in sums[..count * size].iter().enumerate() {
+                    let (row, y, x) = (at / size, at % size / part.len() + first, at % part.len() + part.start);
+                    let from = (row * height + y) * length + x;
+                    check(
+                        level,
+                        &[*sum],
+                        &exact[from..=from],
+                        &magnitude[from..=from],
+                        4 * inputs * rows.kernel * columns.kernel,
+                    );
+                }
+                assert!(sums[count * size..].iter().all(|sum| sum.to_f64() == 0.0), "{level}");
+            }
+        }
     }
 }
 
@@ -604,7 +697,7 @@ proptest! {
     #[test]
     fn all_steps_equal_the_naive_twin(
         neurons in prop_oneof![1usize..40, 60usize..140],
-        levels in 2usize..12,
+        levels in prop_oneof![2usize..12, 17usize..30],
         decisions in any::<[bool; 4]>(),
         arrivals in prop::collection::vec(any::<bool>(), 1..9),
         numbers in prop::collection::vec(-0.5f64..0.5, 31),
@@ -616,13 +709,17 @@ proptest! {
     }
 
     #[test]
-    fn stamps_equal_the_naive_twin(
-        sizes in prop::collection::vec(1usize..50, 1..9),
-        spikes in prop::collection::vec((any::<prop::sample::Index>(), -2.0f64..2.0), 0..9),
-        numbers in prop::collection::vec(-2.0f64..2.0, 60),
+    fn deliveries_equal_the_naive_twin(
+        axes in (axes(), axes()),
+        groups in 1usize..4,
+        channels in (1usize..4, prop_oneof![1usize..12, 15usize..40]),
+        cuts in [1usize..6, 1usize..4],
+        words in 1usize..3,
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
     ) {
-        stamps::<f32>(&sizes, &spikes, &numbers);
-        stamps::<f64>(&sizes, &spikes, &numbers);
+        let channels = [channels.0 * groups, channels.1 * groups, groups];
+        deliveries::<f32>([axes.0, axes.1], channels, (cuts, words), &numbers);
+        deliveries::<f64>([axes.0, axes.1], channels, (cuts, words), &numbers);
     }
 }
 
@@ -631,17 +728,52 @@ proptest! {
 fn missing_arrivals_are_refused() {
     let arriving = Arriving { rows: &[NOTHING, 1], sums: &[0.0; 5], neurons: 3 };
     let parameters = &[1.0f32; 3];
-    let neurons = Integrators { arriving, current: parameters, level: parameters, worth: parameters, signed: false };
-    let none: &mut Sent<f32> = &mut Vec::new();
-    f32::integrate(Level::best(), &neurons, &mut [0.0; 3], none);
+    let neurons = Integrators { arriving, current: parameters, level: parameters, worth: parameters };
+    let marks = Marks { patterns: &mut [0; 3], population: 3, first: 0 };
+    f32::integrate(Level::best(), &neurons, &mut [0.0; 3], marks, None);
+}
+
+#[test]
+#[should_panic(expected = "neurons of the population")]
+fn marks_of_other_neurons_are_refused() {
+    let arriving = Arriving { rows: &[NOTHING], sums: &[], neurons: 3 };
+    let parameters = &[1.0f32; 3];
+    let neurons = Integrators { arriving, current: parameters, level: parameters, worth: parameters };
+    let marks = Marks { patterns: &mut [0; 4], population: 4, first: 2 };
+    f32::integrate(Level::best(), &neurons, &mut [0.0; 3], marks, None);
+}
+
+/// One neuron that reaches two targets in a row of so many.
+fn pair(targets: usize, weights: usize) -> Fans<f32> {
+    let span = |count| vec![Span { to: 0, count, weight: 0, share: 1.0 }];
+    let whole = 0..targets;
+    Fans::new([1, targets], 1, 2, [1, targets], vec![span(1)], &[span(2)], weights, &[whole])
 }
 
 #[test]
 #[should_panic(expected = "every target exists")]
-fn stamps_beyond_the_targets_are_refused() {
-    let mut stamps = Stamps::new(3);
-    let stamp = stamps.add_stamp([(0, [1.0f32; 2].as_slice())].into_iter());
-    stamps.add_neuron(stamp, 2);
+fn spans_beyond_the_targets_are_refused() {
+    pair(1, 2);
+}
+
+#[test]
+#[should_panic(expected = "every weight exists")]
+fn spans_beyond_the_weights_are_refused() {
+    pair(2, 1);
+}
+
+#[test]
+#[should_panic(expected = "every row of arrivals exists")]
+fn missing_rows_of_arrivals_are_refused() {
+    let raster = Raster { patterns: &[1], negative: &[], worth: &[1.0] };
+    f32::deliver(Level::best(), &pair(2, 2), &[1.0; 2], &raster, 0..1, 0, &[0], &mut [0.0; 17]);
+}
+
+#[test]
+#[should_panic(expected = "patterns of all neurons")]
+fn missing_patterns_are_refused() {
+    let raster = Raster { patterns: &[], negative: &[], worth: &[1.0] };
+    f32::deliver(Level::best(), &pair(2, 2), &[1.0; 2], &raster, 0..1, 0, &[0], &mut [0.0; 18]);
 }
 
 #[test]

@@ -1,189 +1,296 @@
-//! Neurons with a state, where nothing is disturbed. A layer's inputs have ended when it begins: what arrives in each step
-//! is summed up first, and then neurons go through all steps, a few registers of them at a time.
+//! Neurons with a state, where nothing is disturbed: a population goes through all steps before the next begins, and its
+//! spikes are patterns of steps. Its inputs have ended then, so that what arrives in each step can be summed up first; this
+//! is done for as many neurons at a time as have arrivals that stay in the cache.
 
-use super::{Engine, Workspace};
-use crate::network::{Network, Population, Stage};
-use crate::neuron::{IntegrateAndFire, IntegrateAndFireState, Neuron, Quartz};
+use super::Workspace;
+use crate::network::{NOWHERE, Network, Population, Stage};
+use crate::neuron::{Neuron, Presentation, Timing};
 use crate::real::Real;
-use crate::signal::{Signal, SpikeList};
-use crate::synapse::Projection;
-use firstspike_simd::{Arriving, NOTHING, Stamps};
-use std::collections::BTreeMap;
+use crate::shape::Shape;
+use crate::signal::{Raster, Signal};
+use crate::synapse::{Fan, Projection};
+use firstspike_simd::{Arriving, NOTHING};
+use std::ops::Range;
 
-/// Numbers of arrivals of a population, at most: steps times neurons.
-const MOST_ARRIVALS: usize = 1 << 22;
+/// Bytes of arrivals that stay in the cache.
+const CACHED: usize = 128 << 10;
 
-/// Weights of a projection's stamps, at most: those of a pixel at a border are copies of their own.
-const MOST_WEIGHTS: usize = 1 << 22;
+/// Neurons that are run together, at least.
+const FEWEST: usize = 64;
 
 /// What neurons need to run all steps at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan<T> {
-    /// What a spike does, for each projection; nothing where it reaches one run of targets anyway.
-    stamps: Vec<Option<Stamps<T>>>,
-    /// Step, neuron and weight of each spike of a Quartz neuron's bias.
+    /// What a spike does, for each projection.
+    fans: Vec<Fan<T>>,
+    /// Rows of targets of a tile, at most.
+    rows: usize,
+    /// Parts of a row, of which there are several where a tile has a part of one only.
+    parts: Vec<Range<usize>>,
+    /// Step, neuron and weight of each spike of a Quartz neuron's bias, by neuron.
     bias: Vec<(u32, u32, T)>,
 }
 
-/// What arrives in each step.
+/// What arrives at some neurons in each step.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals<T> {
+    /// The steps in which anything arrives: a bit for each.
+    steps: Vec<u64>,
     /// Which row of the sums each step has.
     rows: Vec<u32>,
+    /// Rows of sums.
+    count: usize,
     sums: Vec<T>,
 }
 
 impl<T: Real> Arrivals<T> {
-    fn begin(&mut self, steps: usize) {
-        self.rows.clear();
-        self.rows.resize(steps, NOTHING);
-        self.sums.clear();
-    }
-
-    fn arriving(&self, neurons: usize) -> Arriving<'_, T> {
-        Arriving { rows: &self.rows, sums: &self.sums, neurons }
-    }
-
-    /// The sums of a step, one for each neuron.
-    fn of_step(&mut self, step: usize, neurons: usize) -> &mut [T] {
-        if self.rows[step] == NOTHING {
-            self.rows[step] = (self.sums.len() / neurons) as u32;
-            self.sums.resize(self.sums.len() + neurons, T::ZERO);
+    /// Finds the steps in which anything arrives: spikes, or those of biases.
+    fn begin<'a>(&mut self, steps: usize, bias: &[(u32, u32, T)], sources: impl Iterator<Item = &'a Raster<T>>)
+    where
+        T: 'a,
+    {
+        self.steps.clear();
+        self.steps.resize(steps.div_ceil(64), 0);
+        for &(step, ..) in bias {
+            self.steps[step as usize / 64] |= 1 << (step % 64);
         }
-        &mut self.sums[self.rows[step] as usize * neurons..][..neurons]
+        for raster in sources {
+            raster.mark_steps(&mut self.steps);
+        }
+        self.rows.clear();
+        self.count = 0;
+        for step in 0..steps {
+            let arrives = self.steps[step / 64] >> (step % 64) & 1 != 0;
+            self.rows.push(if arrives { self.count as u32 } else { NOTHING });
+            self.count += usize::from(arrives);
+        }
+    }
+
+    /// Begins with so many neurons.
+    fn clear(&mut self, neurons: usize) {
+        self.sums.clear();
+        // Whole registers are added.
+        self.sums.resize(self.count * neurons + 16, T::ZERO);
+    }
+
+    /// Adds to what arrives at one of so many neurons.
+    fn add(&mut self, step: u32, neuron: usize, neurons: usize, value: T) {
+        self.sums[self.rows[step as usize] as usize * neurons + neuron] += value;
     }
 }
 
 impl<T: Real> Plan<T> {
-    /// Nothing for other neurons, and where arrivals would take too much memory.
+    /// Nothing for other neurons.
     pub(crate) fn of(population: &Population<T>) -> Option<Self> {
         let Stage::Neurons { projections, bias, neuron } = &population.stage else { return None };
+        let shape = population.shape;
+        // Steps in which anything arrives, more or less.
         let (steps, bias) = match neuron {
             Neuron::Quartz(quartz) => {
-                let shape = population.shape;
                 let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels));
                 let spikes = biases.zip(0..).filter_map(|(&bias, neuron)| {
                     let (step, weight) = quartz.bias_spike(bias)?;
                     Some((step as u32, neuron, weight))
                 });
-                (quartz.steps(), spikes.collect())
+                (quartz.levels + 1, spikes.collect())
             }
             Neuron::IntegrateAndFire(model) => (model.presentation.steps, Vec::new()),
             _ => return None,
         };
-        let fits = steps * population.shape.len() <= MOST_ARRIVALS;
-        fits.then(|| Self { stamps: projections.iter().map(stamps).collect(), bias })
+        let targets = [shape.height, shape.width * shape.channels];
+        let neurons = (CACHED / size_of::<T>() / steps).max(FEWEST);
+        let rows = (neurons / targets[1]).clamp(1, targets[0]);
+        let length = (neurons / shape.channels).max(1) * shape.channels;
+        let parts: Vec<_> = (0..targets[1]).step_by(length).map(|at| at..(at + length).min(targets[1])).collect();
+        let fans = projections.iter().map(|projection| Fan::of(projection, targets, &parts));
+        Some(Self { fans: fans.collect::<Option<_>>()?, rows, parts, bias })
+    }
+
+    /// All tiles: rows of targets, a part of each, and the neurons that these are.
+    fn tiles(&self, shape: Shape) -> impl Iterator<Item = (Range<usize>, usize, Range<usize>)> {
+        let length = shape.width * shape.channels;
+        (0..shape.height).step_by(self.rows).flat_map(move |row| {
+            let rows = row..(row + self.rows).min(shape.height);
+            self.parts.iter().enumerate().map(move |(index, part)| {
+                let neurons = row * length + part.start..(rows.end - 1) * length + part.end;
+                (rows.clone(), index, neurons)
+            })
+        })
     }
 }
 
-/// The stamps of a projection, where there is a use for them.
-fn stamps<T: Real>(projection: &Projection<T>) -> Option<Stamps<T>> {
-    let mut stamps = Stamps::new(projection.outputs());
-    // Stamps by their targets, relative to the first, and by where their weights lie.
-    let mut known: BTreeMap<Vec<(usize, *const T, u64)>, u32> = BTreeMap::new();
-    let mut single = true;
-    for neuron in 0..projection.input().len() {
-        let mut rows = Vec::new();
-        projection.each_row(neuron, |target, weights, share| {
-            rows.push((target, weights.as_ptr(), share.to_f64().to_bits()));
-        });
-        single &= rows.len() <= 1;
-        let first = rows.iter().map(|&(target, ..)| target).min().unwrap_or_default();
-        for (target, ..) in &mut rows {
-            *target -= first;
-        }
-        let stamp = *known.entry(rows).or_insert_with(|| {
-            let mut stretches: Vec<(usize, Vec<T>)> = Vec::new();
-            projection.each_row(neuron, |target, weights, share| {
-                stretches.push((target - first, weights.iter().map(|&weight| weight * share).collect()));
-            });
-            stretches.sort_by_key(|&(target, _)| target);
-            stamps.add_stamp(stretches.iter().map(|(target, weights)| (*target, weights.as_slice())))
-        });
-        stamps.add_neuron(stamp, first as u32);
-        if stamps.weights() > MOST_WEIGHTS {
-            return None;
+impl<T: Real> Network<T> {
+    /// Whether all populations with a state can run all of their steps at once.
+    pub(crate) fn runs_at_once(&self) -> bool {
+        (0..self.populations().len()).filter(|&index| self.is_stepped(index)).all(|index| {
+            match &self.populations()[index].stage {
+                Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => !quartz.between,
+                Stage::Neurons { neuron: Neuron::Mean(mean), .. } => mean.synapse.is_none(),
+                Stage::Neurons { .. } => self.plan(index).is_some(),
+                Stage::MaxPool { source, .. } => self.is_uniform(*source),
+                _ => true,
+            }
+        })
+    }
+
+    /// Whether all spikes of a channel are worth the same.
+    fn is_uniform(&self, population: usize) -> bool {
+        match &self.populations()[population].stage {
+            Stage::Concat { sources } => sources.iter().all(|&source| self.is_uniform(source)),
+            Stage::Permute { .. } => false,
+            _ => !self.is_signed(population),
         }
     }
-    (!single).then_some(stamps)
+
+    /// Whether some spikes of a population count negative.
+    fn is_signed(&self, population: usize) -> bool {
+        match &self.populations()[population].stage {
+            Stage::Neurons { neuron: Neuron::IntegrateAndFire(model), .. } => model.signed,
+            Stage::Concat { sources } => sources.iter().any(|&source| self.is_signed(source)),
+            Stage::Permute { source, .. } => self.is_signed(*source),
+            _ => false,
+        }
+    }
 }
 
 impl<T: Real> Workspace<T> {
-    /// Sums up what arrives in each of so many steps.
-    fn sum_arrivals(&mut self, network: &Network<T>, engine: Engine, index: usize, plan: &Plan<T>, steps: usize) {
+    /// Runs a population of a network whose populations all run at once.
+    pub(super) fn run_at_once(&mut self, network: &Network<T>, index: usize) {
         let population = &network.populations()[index];
-        let Stage::Neurons { projections, .. } = &population.stage else { return };
-        let (level, neurons) = (network.level(), population.shape.len());
-        let (counts, arrivals) = (&mut self.counts[index], &mut self.arrivals);
-        arrivals.begin(steps);
-        for (projection, stamps) in projections.iter().zip(&plan.stamps) {
-            let Signal::Train(train) = &self.signals[projection.source()] else { continue };
-            for (step, spikes) in train.iter().enumerate().filter(|(_, spikes)| !spikes.is_empty()) {
-                let sums = arrivals.of_step(step, neurons);
-                let events = projection.events_of(&spikes.keys);
-                counts.synaptic_events += events;
-                // One by one spikes are read and written again for each; all together, every target is gone to.
-                let few = spikes.starts.is_empty() || spikes.len() < 2 * projection.input().pixels();
-                match (engine, stamps) {
-                    (Engine::Layered, Some(stamps)) if few => {
-                        T::stamp(level, stamps, &spikes.keys, &spikes.values, sums);
-                        counts.operations += events;
-                    }
-                    (Engine::Layered, _) if !spikes.starts.is_empty() => {
-                        *counts += projection.gather_spikes(level, spikes, None, sums, &mut self.pool);
-                    }
-                    _ => {
-                        for (key, value, _) in spikes.entries() {
-                            projection.deliver(level, key as usize, value, sums);
-                        }
-                        counts.operations += events;
-                    }
+        if let Stage::Neurons { neuron: Neuron::Mean(mean), .. } = &population.stage {
+            self.run_mean(network, super::Engine::Layered, index, mean);
+            return;
+        }
+        let mut raster = match std::mem::replace(&mut self.signals[index], Signal::Values(Vec::new())) {
+            Signal::Raster(raster) => raster,
+            _ => Raster::default(),
+        };
+        let steps = match network.timing(index) {
+            Some(Timing::Grid(quartz)) => quartz.steps(),
+            Some(Timing::Rate(Presentation { steps, .. })) => steps,
+            _ => unreachable!("these neurons have steps"),
+        };
+        let neurons = population.shape.len();
+        raster.begin(neurons, steps, network.is_signed(index));
+        match &population.stage {
+            Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => {
+                self.integrate_values(network, index);
+                self.counts[index].updates += neurons as u64;
+                for (neuron, &v) in self.potentials.iter().enumerate() {
+                    self.counts[index].saturated += u64::from(v.abs() > T::ONE);
+                    let step = quartz.step_of(v);
+                    raster.patterns[step / 64 * neurons + neuron] |= 1 << (step % 64);
+                }
+                raster.spikes = neurons as u64;
+            }
+            Stage::Neurons { .. } => self.run_neurons_at_once(network, index, steps, &mut raster),
+            Stage::MaxPool { source, pool } => {
+                let from = rasters(&self.signals[*source]);
+                match network.timing(index) {
+                    Some(Timing::Grid(_)) => pool.race_at_once(from, &mut raster, &mut self.awaited),
+                    _ => pool.follow_at_once(from, &mut raster),
                 }
             }
+            Stage::Concat { sources } => {
+                let mut first = 0;
+                for &source in sources {
+                    let width = network.populations()[source].shape.channels;
+                    let channels = population.shape.channels;
+                    raster.take(rasters(&self.signals[source]), |neuron| {
+                        Some(neuron / width * channels + first + neuron % width)
+                    });
+                    first += width;
+                }
+            }
+            Stage::Permute { source, to } => {
+                raster.take(rasters(&self.signals[*source]), |neuron| {
+                    Some(to[neuron]).filter(|&to| to != NOWHERE).map(|to| to as usize)
+                });
+            }
+            _ => unreachable!("no other stages have trains"),
         }
+        self.counts[index].spikes += raster.spikes;
+        self.signals[index] = Signal::Raster(raster);
     }
 
-    pub(super) fn run_quartz_at_once(
-        &mut self,
-        network: &Network<T>,
-        engine: Engine,
-        index: usize,
-        (quartz, plan): (Quartz, &Plan<T>),
-        train: &mut [SpikeList<T>],
-    ) {
-        self.sum_arrivals(network, engine, index, plan, quartz.steps());
-        let neurons = network.populations()[index].shape.len();
-        for &(step, neuron, weight) in &plan.bias {
-            self.arrivals.of_step(step as usize, neurons)[neuron as usize] += weight;
+    /// Runs neurons tile by tile: sums up what arrives at them, and takes all steps.
+    fn run_neurons_at_once(&mut self, network: &Network<T>, index: usize, steps: usize, raster: &mut Raster<T>) {
+        let population = &network.populations()[index];
+        let (Stage::Neurons { projections, neuron, .. }, Some(plan)) = (&population.stage, network.plan(index)) else {
+            unreachable!("these neurons have plans")
+        };
+        let (shape, level) = (population.shape, network.level());
+        let mut state = std::mem::take(&mut self.rates[index].integrate_and_fire);
+        let mut current = Vec::new();
+        if let Neuron::IntegrateAndFire(model) = neuron {
+            current = self.constant_current(network, index);
+            model.begin(&mut state, shape, |_| T::ZERO);
+            model.write_worths(shape, &mut raster.worth);
         }
-        let kernel = quartz.kernel(self.arrivals.arriving(neurons));
-        let counted = T::run_grid(network.level(), &kernel, train);
+        let Self { signals, arrivals, values, .. } = self;
         let counts = &mut self.counts[index];
-        counts.updates += (neurons * quartz.steps()) as u64;
-        counts.receptions += counted.received;
-        counts.saturated += counted.early;
-        for spikes in train {
-            for value in &mut spikes.values {
-                *value = if quartz.readout { quartz.remainder(*value) } else { T::ONE };
+        counts.updates += (shape.len() * steps) as u64;
+        let spiking = |(projection, fan)| match &signals[Projection::source(projection)] {
+            Signal::Raster(raster) => Some((projection, fan, raster)),
+            _ => None,
+        };
+        let sources = projections.iter().zip(&plan.fans).filter_map(spiking);
+        for (projection, _, raster) in sources.clone() {
+            let events = projection.events_of(raster);
+            counts.synaptic_events += events;
+            counts.operations += events;
+        }
+        arrivals.begin(steps, &plan.bias, sources.clone().map(|(.., raster)| raster));
+        let reads = matches!(neuron, Neuron::Quartz(quartz) if quartz.readout);
+        values.clear();
+        values.resize(if reads { shape.len() } else { 0 }, T::ZERO);
+        let mut bias = &plan.bias[..];
+        for (rows, part, neurons) in plan.tiles(shape) {
+            arrivals.clear(neurons.len());
+            for (projection, fan, raster) in sources.clone() {
+                let (weights, sums) = (fan.weights(projection), &mut arrivals.sums);
+                T::deliver(level, &fan.fans, weights, &raster.view(), rows.clone(), part, &arrivals.rows, sums);
+            }
+            let (own, others) = bias.split_at(bias.partition_point(|bias| (bias.1 as usize) < neurons.end));
+            for &(step, neuron, weight) in own {
+                arrivals.add(step, neuron as usize - neurons.start, neurons.len(), weight);
+            }
+            bias = others;
+            let arriving = Arriving { rows: &arrivals.rows, sums: &arrivals.sums, neurons: neurons.len() };
+            let (marks, negative) = raster.marks(neurons.start);
+            match neuron {
+                Neuron::Quartz(quartz) => {
+                    let potentials = values.get_mut(neurons).unwrap_or_default();
+                    let counted = T::run_grid(level, &quartz.kernel(arriving), potentials, marks);
+                    counts.receptions += counted.received;
+                    counts.saturated += counted.early;
+                    raster.spikes += counted.spikes;
+                }
+                Neuron::IntegrateAndFire(_) => {
+                    let (neurons, potentials) = state.integrators(arriving, &current, neurons);
+                    raster.spikes += T::integrate(level, &neurons, potentials, marks, negative);
+                }
+                _ => unreachable!("no other neurons have plans"),
             }
         }
-    }
-
-    /// Runs all steps of neurons that integrate and fire, from the state that they are in.
-    pub(super) fn integrate_at_once(
-        &mut self,
-        network: &Network<T>,
-        engine: Engine,
-        index: usize,
-        (model, state, plan): (&IntegrateAndFire<T>, &mut IntegrateAndFireState<T>, &Plan<T>),
-        current: &[T],
-        train: &mut [SpikeList<T>],
-    ) {
-        self.sum_arrivals(network, engine, index, plan, train.len());
-        let shape = network.populations()[index].shape;
-        model.fire_at_once(network.level(), state, current, self.arrivals.arriving(shape.len()), train);
-        for spikes in train {
-            spikes.index(shape);
+        match neuron {
+            Neuron::Quartz(quartz) if quartz.readout => {
+                raster.worth.clear();
+                raster.worth.extend(values.iter().map(|&potential| quartz.remainder(potential)));
+            }
+            Neuron::IntegrateAndFire(model) => {
+                counts.saturated += state.over(model.signed);
+                self.potentials = current;
+            }
+            _ => {}
         }
+        self.rates[index].integrate_and_fire = state;
+    }
+}
+
+fn rasters<T>(signal: &Signal<T>) -> &Raster<T> {
+    match signal {
+        Signal::Raster(raster) => raster,
+        _ => unreachable!("sources of rasters have rasters"),
     }
 }

@@ -166,23 +166,23 @@ impl<T: Real> Workspace<T> {
 
     fn end_grid(&mut self, network: &Network<T>, index: usize, quartz: Quartz, complete: &[usize]) {
         let counts = &mut self.counts[index];
-        let Signal::Train(train) = &mut self.signals[index] else { return };
+        let signal = &mut self.signals[index];
         if self.disturbance.is_some() || counts.saturated > 0 {
             return;
         }
         // A train begins with the first step whose spikes are sent.
         let begin = quartz.levels - 1;
-        let Some(first) = train.iter().position(|spikes| !spikes.is_empty()) else { return };
+        let mut first = None;
+        signal.each_spike(|step, _| first = Some(first.map_or(step, |first: usize| first.min(step))));
+        let Some(first) = first else { return };
         let step = (first + begin + usize::from(quartz.readout)).max(complete.iter().copied().max().unwrap_or(0));
         let Some(left) = quartz.steps().checked_sub(step + 1).filter(|&left| left > 0) else { return };
-        let (sent, unsent) = train.split_at_mut(step - begin + 1);
-        let mut spikes =
-            (begin..).zip(&*sent).flat_map(|(step, spikes)| spikes.keys.iter().map(move |&key| (step, key)));
-        if !quartz.latch && spikes.any(|(step, key)| step < complete[key as usize]) {
+        let mut incomplete = false;
+        signal.each_spike(|sent, key| incomplete |= sent + begin <= step && sent + begin < complete[key as usize]);
+        if !quartz.latch && incomplete {
             return;
         }
-        let saved: u64 = unsent.iter().map(SpikeList::spikes).sum();
-        unsent.iter_mut().for_each(SpikeList::silence);
+        let saved = signal.end_before(step - begin + 1);
         counts.spikes -= saved;
         counts.updates -= (network.populations()[index].shape.len() * left) as u64;
         self.exits +=

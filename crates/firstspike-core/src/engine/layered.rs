@@ -67,7 +67,7 @@ impl<T: Real> Workspace<T> {
                                 &mut self.pool,
                             );
                         }
-                        train @ Signal::Train(_) => {
+                        train @ (Signal::Train(_) | Signal::Raster(_)) => {
                             network.decode(projection.source(), train, &mut self.values);
                             counts.operations +=
                                 projection.gather_values(level, &self.values, potentials, &mut self.pool);
@@ -246,7 +246,8 @@ impl<T: Real> Workspace<T> {
                 }
                 out.end(shape);
             }
-            (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_)) | (_, Signal::Train(_)) => {
+            (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_))
+            | (_, Signal::Train(_) | Signal::Raster(_)) => {
                 unreachable!("these stages do not spike")
             }
         }

@@ -5,7 +5,9 @@
 use super::{Engine, Workspace};
 use crate::disturbance::Disturbed;
 use crate::network::{Network, Stage};
-use crate::neuron::{AlphaSynapseState, IntegrateAndFire, IntegrateAndFireState, Lif, Mean, MembraneState};
+use crate::neuron::{
+    AlphaSynapseState, IntegrateAndFire, IntegrateAndFireState, Lif, Mean, MembraneState, Presentation,
+};
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
@@ -14,7 +16,7 @@ use crate::synapse::PoolSums;
 /// What a population remembers from step to step, and from image to image if it is not reset.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RateState<T> {
-    integrate_and_fire: IntegrateAndFireState<T>,
+    pub(super) integrate_and_fire: IntegrateAndFireState<T>,
     membranes: Vec<MembraneState<T>>,
     synapse: AlphaSynapseState<T>,
 }
@@ -27,6 +29,8 @@ pub(super) struct RateScratch<T> {
     /// Which neurons spike in a step.
     marks: Vec<u8>,
     pool: PoolSums<T>,
+    /// What neurons sent in all steps that count.
+    list: SpikeList<T>,
 }
 
 impl<T: Real> Workspace<T> {
@@ -45,17 +49,13 @@ impl<T: Real> Workspace<T> {
         marks.resize(shape.len(), 0);
         let disturbed = self.disturbed(index);
         model.begin(&mut state, shape, |neuron| disturbed.map_or(T::ZERO, |disturbed| disturbed.mismatch(neuron)));
-        if let (None, Some(plan)) = (disturbed, network.plan(index)) {
-            self.integrate_at_once(network, engine, index, (model, &mut state, plan), &current, train);
-        } else {
-            for (step, spikes) in train.iter_mut().enumerate() {
-                for (v, &x) in state.potential.iter_mut().zip(&current) {
-                    *v += x;
-                }
-                self.receive(network, engine, index, step, &mut state.potential);
-                model.fire(&mut state, &mut marks);
-                spikes.fill_marked(shape, &marks, |neuron, mark| state.value(neuron, mark));
+        for (step, spikes) in train.iter_mut().enumerate() {
+            for (v, &x) in state.potential.iter_mut().zip(&current) {
+                *v += x;
             }
+            self.receive(network, engine, index, step, &mut state.potential);
+            model.fire(&mut state, &mut marks);
+            spikes.fill_marked(shape, &marks, |neuron, mark| state.value(neuron, mark));
         }
         if let Some(disturbed) = disturbed {
             disturb_train(train, shape, &disturbed);
@@ -78,7 +78,7 @@ impl<T: Real> Workspace<T> {
         let shape = network.populations()[index].shape;
         let current = self.constant_current(network, index);
         let mut state = std::mem::take(&mut self.rates[index]);
-        let RateScratch { mut input, mut marks, pool } = std::mem::take(&mut self.rate_scratch);
+        let RateScratch { mut input, mut marks, pool, list } = std::mem::take(&mut self.rate_scratch);
         input.resize(shape.len(), T::ZERO);
         marks.resize(shape.len(), 0);
         let disturbed = self.disturbed(index);
@@ -103,7 +103,7 @@ impl<T: Real> Workspace<T> {
         self.counts[index].updates += (shape.len() * train.len()) as u64;
         self.counts[index].saturated += Lif::over(&state.membranes);
         self.rates[index] = state;
-        self.rate_scratch = RateScratch { input, marks, pool };
+        self.rate_scratch = RateScratch { input, marks, pool, list };
         self.potentials = current;
     }
 
@@ -119,7 +119,8 @@ impl<T: Real> Workspace<T> {
         sum.resize(shape.len(), T::ZERO);
         synapse_state.begin(shape.len(), model.keep);
         input.resize(shape.len(), T::ZERO);
-        for step in 0..model.presentation.steps {
+        let at_once = self.receive_at_once(network, index, model.presentation, &mut sum);
+        for step in 0..if at_once { 0 } else { model.presentation.steps } {
             if step == 0 || step == model.presentation.from {
                 sum.fill(T::ZERO);
             }
@@ -147,7 +148,7 @@ impl<T: Real> Workspace<T> {
     pub(super) fn pool_rates(&mut self, network: &Network<T>, index: usize, train: &mut [SpikeList<T>]) {
         let population = &network.populations()[index];
         let Stage::MaxPool { source, pool } = &population.stage else { return };
-        let RateScratch { input, mut marks, pool: mut sums } = std::mem::take(&mut self.rate_scratch);
+        let RateScratch { input, mut marks, pool: mut sums, list } = std::mem::take(&mut self.rate_scratch);
         marks.clear();
         marks.resize(population.shape.len(), 0);
         pool.begin_sums(&mut sums);
@@ -158,13 +159,40 @@ impl<T: Real> Workspace<T> {
                 marks[key as usize] = 0;
             }
         }
-        self.rate_scratch = RateScratch { input, marks, pool: sums };
+        self.rate_scratch = RateScratch { input, marks, pool: sums, list };
     }
 
     /// The current that is there in every step: bias and weighted values.
-    fn constant_current(&mut self, network: &Network<T>, index: usize) -> Vec<T> {
+    pub(super) fn constant_current(&mut self, network: &Network<T>, index: usize) -> Vec<T> {
         self.integrate_values(network, index);
         std::mem::take(&mut self.potentials)
+    }
+
+    /// Sums up what arrives in the steps that count, if sources have run at once. Returns whether they have.
+    fn receive_at_once(
+        &mut self,
+        network: &Network<T>,
+        index: usize,
+        presentation: Presentation,
+        sum: &mut [T],
+    ) -> bool {
+        let Stage::Neurons { projections, .. } = &network.populations()[index].stage else { return false };
+        let mut at_once = false;
+        for projection in projections {
+            let source = projection.source();
+            let Signal::Raster(raster) = &self.signals[source] else { continue };
+            if !at_once {
+                sum.fill(T::ZERO);
+            }
+            at_once = true;
+            raster.write_sums(presentation.from, &mut self.values);
+            self.counts[index].synaptic_events += projection.events_of(raster);
+            let list = &mut self.rate_scratch.list;
+            list.list(network.level(), network.populations()[source].shape, &mut self.values, true);
+            let work = projection.gather_spikes(network.level(), list, Some(&self.values), sum, &mut self.pool);
+            self.counts[index] += work;
+        }
+        at_once
     }
 
     /// Adds the spikes that arrive in one step to `input`, and counts them.

@@ -18,49 +18,39 @@ impl<T: Real> Workspace<T> {
             self.run_mean(network, engine, index, mean);
             return;
         }
-        let Signal::Train(mut train) = std::mem::replace(&mut self.signals[index], Signal::Values(Vec::new())) else {
-            unreachable!("only trains have steps")
+        if engine == Engine::Layered && self.disturbance.is_none() && network.runs_at_once() {
+            self.run_at_once(network, index);
+            return;
+        }
+        let signal = std::mem::replace(&mut self.signals[index], Signal::Values(Vec::new()));
+        // That of an image before may be a raster.
+        let signal = match (signal, network.timing(index)) {
+            (Signal::Raster(_), Some(timing)) => timing.signal(),
+            (signal, _) => signal,
         };
+        let Signal::Train(mut train) = signal else { unreachable!("only trains have steps") };
         let population = &network.populations()[index];
         let shape = population.shape;
-        // Where pixels begin is not asked of spikes that are delivered one by one.
-        let at_once = matches!(network.timing(index), Some(Timing::Grid(_)))
-            && self.disturbance.is_none()
-            && network.runs_grids_at_once();
         for spikes in &mut train {
             spikes.begin(shape);
-            if at_once {
-                spikes.starts.clear();
-            }
         }
         match &population.stage {
             Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => {
                 self.integrate_values(network, index);
                 self.counts[index].updates += shape.len() as u64;
-                if at_once {
-                    for (key, &v) in (0..).zip(&self.potentials) {
-                        self.counts[index].saturated += u64::from(v.abs() > T::ONE);
-                        for (step, weight) in quartz.input_spikes(v) {
-                            train[step].keys.push(key);
-                            train[step].values.push(weight);
-                        }
+                let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+                let mut moved = Vec::new();
+                for (key, &v) in self.potentials.iter().enumerate() {
+                    self.counts[index].saturated += u64::from(v.abs() > T::ONE);
+                    for (step, weight) in quartz.input_spikes(v) {
+                        send(&mut train, &mut moved, disturbed.as_ref(), shape, (step, key, weight));
                     }
-                } else {
-                    let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
-                    let mut moved = Vec::new();
-                    for (key, &v) in self.potentials.iter().enumerate() {
-                        self.counts[index].saturated += u64::from(v.abs() > T::ONE);
-                        for (step, weight) in quartz.input_spikes(v) {
-                            send(&mut train, &mut moved, disturbed.as_ref(), shape, (step, key, weight));
-                        }
-                    }
-                    push_moved(&mut train, moved, shape);
                 }
+                push_moved(&mut train, moved, shape);
             }
-            Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => match network.plan(index).filter(|_| at_once) {
-                Some(plan) => self.run_quartz_at_once(network, engine, index, (*quartz, plan), &mut train),
-                None => self.run_quartz(network, engine, index, *quartz, &mut train),
-            },
+            Stage::Neurons { neuron: Neuron::Quartz(quartz), .. } => {
+                self.run_quartz(network, engine, index, *quartz, &mut train);
+            }
             Stage::Neurons { neuron: Neuron::IntegrateAndFire(model), .. } => {
                 self.run_integrate_and_fire(network, engine, index, model, &mut train);
             }
@@ -77,9 +67,7 @@ impl<T: Real> Workspace<T> {
                     pool.race(&from.keys, &mut self.awaited, &mut to.keys);
                     to.keys.sort_unstable();
                     to.values.resize(to.keys.len(), T::ONE);
-                    if !at_once {
-                        to.index(shape);
-                    }
+                    to.index(shape);
                 }
             }
             Stage::Concat { sources } => {
@@ -108,9 +96,7 @@ impl<T: Real> Workspace<T> {
             _ => unreachable!("no other stages have trains"),
         }
         for spikes in &mut train {
-            if !at_once {
-                spikes.end(shape);
-            }
+            spikes.end(shape);
             self.counts[index].spikes += spikes.spikes();
         }
         self.signals[index] = Signal::Train(train);
@@ -179,7 +165,7 @@ impl<T: Real> Workspace<T> {
         input.clear();
         input.resize(shape.len(), T::ZERO);
         for step in 0..quartz.steps() {
-            self.arrive(network, Engine::Layered, index, step, &mut input);
+            self.arrive(network, engine, index, step, &mut input);
         }
         let mut state = std::mem::take(&mut self.quartz);
         let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels)).copied();

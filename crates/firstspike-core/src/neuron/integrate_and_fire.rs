@@ -15,7 +15,8 @@
 use super::presentation::{Presentation, per_channel_fault};
 use crate::real::Real;
 use crate::shape::Shape;
-use firstspike_simd::{Arriving, Integrators, Level, List};
+use firstspike_simd::{Arriving, Integrators};
+use std::ops::Range;
 
 /// A neuron that sums its input and spikes whenever a threshold's worth has come together.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,17 +67,11 @@ impl<T: Real> IntegrateAndFire<T> {
         state.level.extend(state.worth.iter().enumerate().map(|(neuron, &theta)| theta * factor(neuron)));
     }
 
-    /// All steps, where nothing is disturbed: `current` arrives in each, and lists the spikes of each.
-    pub(crate) fn fire_at_once(
-        &self,
-        level: Level,
-        state: &mut IntegrateAndFireState<T>,
-        current: &[T],
-        arriving: Arriving<'_, T>,
-        sent: &mut [impl List<T>],
-    ) {
-        let neurons = Integrators { arriving, current, level: &state.level, worth: &state.worth, signed: self.signed };
-        T::integrate(level, &neurons, &mut state.potential, sent);
+    /// What spikes are worth: that of all neurons, or of each, in place of what `worths` held.
+    pub(crate) fn write_worths(&self, shape: Shape, worths: &mut Vec<T>) {
+        let count = if self.threshold.len() == 1 { 1 } else { shape.len() };
+        worths.clear();
+        worths.extend(self.threshold.iter().cycle().take(count));
     }
 
     /// One step, after its inputs were added to the potentials: marks each neuron that spikes with 1, or 2 for a
@@ -104,6 +99,19 @@ impl<T: Real> IntegrateAndFire<T> {
 }
 
 impl<T: Real> IntegrateAndFireState<T> {
+    /// Some neurons as kernels run them, and their potentials; `current` arrives in every step.
+    pub(crate) fn integrators<'a>(
+        &'a mut self,
+        arriving: Arriving<'a, T>,
+        current: &'a [T],
+        neurons: Range<usize>,
+    ) -> (Integrators<'a, T>, &'a mut [T]) {
+        let Self { potential, level, worth } = self;
+        let parameters = [current, level, worth].map(|numbers| &numbers[neurons.clone()]);
+        let [current, level, worth] = parameters;
+        (Integrators { arriving, current, level, worth }, &mut potential[neurons])
+    }
+
     /// What a marked neuron's spike stands for.
     pub(crate) fn value(&self, neuron: usize, mark: u8) -> T {
         if mark == 1 { self.worth[neuron] } else { -self.worth[neuron] }

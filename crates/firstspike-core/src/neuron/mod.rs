@@ -106,10 +106,14 @@ impl<T: Real> Timing<T> {
 
     /// One value per neuron, in place of what `values` held: what its spikes stand for; zero where it is silent.
     pub(crate) fn write_values(self, signal: &Signal<T>, shape: Shape, values: &mut Vec<T>) {
-        let (quartz, steps) = match (self, signal) {
-            (Self::Grid(quartz), Signal::Train(steps)) => (quartz, steps),
+        let quartz = match (self, signal) {
+            (Self::Grid(quartz), Signal::Train(_) | Signal::Raster(_)) => quartz,
             (Self::Rate(presentation), Signal::Train(steps)) => {
                 presentation.write_values(steps, shape, values);
+                return;
+            }
+            (Self::Rate(presentation), Signal::Raster(raster)) => {
+                presentation.write_raster_values(raster, values);
                 return;
             }
             _ => {
@@ -121,14 +125,21 @@ impl<T: Real> Timing<T> {
         let silent = if quartz.rectify { T::ZERO } else { T::from_f64(-2.0) };
         values.clear();
         values.resize(shape.len(), silent);
-        for (step, spikes) in steps.iter().enumerate() {
-            for (key, value, _) in spikes.entries() {
-                let remainder = if quartz.readout { value } else { T::ZERO };
-                let value = quartz.value_at::<T>(step) + remainder;
-                // A potential below the threshold tells how far below zero the rectifier has found the neuron.
-                let below = quartz.readout && quartz.rectify && value < T::ZERO;
-                values[key as usize] = if below { T::ZERO } else { value };
+        let mut write = |step, key: u32, value| {
+            let remainder = if quartz.readout { value } else { T::ZERO };
+            let value = quartz.value_at::<T>(step) + remainder;
+            // A potential below the threshold tells how far below zero the rectifier has found the neuron.
+            let below = quartz.readout && quartz.rectify && value < T::ZERO;
+            values[key as usize] = if below { T::ZERO } else { value };
+        };
+        match signal {
+            Signal::Train(steps) => {
+                for (step, spikes) in steps.iter().enumerate() {
+                    spikes.entries().for_each(|(key, value, _)| write(step, key, value));
+                }
             }
+            Signal::Raster(raster) => raster.entries().for_each(|(step, key, value)| write(step, key, value)),
+            _ => {}
         }
     }
 

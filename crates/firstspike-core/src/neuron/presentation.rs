@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::shape::Shape;
-use crate::signal::SpikeList;
+use crate::signal::{Raster, SpikeList};
 
 /// The time that an image is shown, in steps. All layers take the same steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,14 @@ impl Presentation {
         for (key, value, _) in train[self.from..].iter().flat_map(SpikeList::entries) {
             values[key as usize] += value;
         }
+        for value in values {
+            *value = self.mean(*value);
+        }
+    }
+
+    /// The same of a raster.
+    pub(crate) fn write_raster_values<T: Real>(self, raster: &Raster<T>, values: &mut Vec<T>) {
+        raster.write_sums(self.from, values);
         for value in values {
             *value = self.mean(*value);
         }

@@ -55,12 +55,16 @@ impl AveragePool {
     pub(super) fn each_window(&self, neuron: usize, mut visit: impl FnMut(usize, f64)) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
-        for (oy, _) in self.geometry.windows(0, pixel / input.width) {
-            for (ox, _) in self.geometry.windows(1, pixel % input.width) {
-                let pooled = (oy * output.width + ox) * output.channels + channel;
-                visit(pooled, self.shares[0][oy] * self.shares[1][ox]);
+        for (oy, row) in self.windows(0, pixel / input.width) {
+            for (ox, column) in self.windows(1, pixel % input.width) {
+                visit((oy * output.width + ox) * output.channels + channel, row * column);
             }
         }
+    }
+
+    /// On one axis: the windows that an index falls into, and its share in each.
+    pub(super) fn windows(&self, axis: usize, input: usize) -> impl Iterator<Item = (usize, f64)> {
+        self.geometry.windows(axis, input).map(move |(output, _)| (output, self.shares[axis][output]))
     }
 
     /// Pools spikes into one value per pooled neuron.

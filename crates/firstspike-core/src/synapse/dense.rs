@@ -64,6 +64,11 @@ impl<T: Real> Dense<T> {
         &self.weights[neuron * self.outputs..][..self.outputs]
     }
 
+    /// All of them, one row of targets after the other.
+    pub(super) fn weights(&self) -> &[T] {
+        &self.weights
+    }
+
     pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
         T::accumulate_spikes(level, potentials, &self.weights, self.outputs, &spikes.keys, 0, &spikes.values);
     }

@@ -2,7 +2,7 @@
 
 use crate::real::Real;
 use crate::shape::Geometry;
-use crate::signal::SpikeList;
+use crate::signal::{Raster, SpikeList};
 use firstspike_simd::Taps;
 
 /// Maximum over windows of each channel; padding never wins.
@@ -49,6 +49,31 @@ impl<T: Real> PoolSums<T> {
         self.passed[pooled] = self.leading[pooled];
         worth
     }
+}
+
+/// The first of the steps that a pattern has: its bit.
+fn lowest(pattern: u64) -> u64 {
+    pattern & pattern.wrapping_neg()
+}
+
+/// A pattern whose n-th step is the earlier of the n-th steps of two (for a `minimum` the later), of which the first has
+/// spiked `ahead` times more before.
+fn merged(mut a: u64, mut b: u64, ahead: i64, minimum: bool) -> u64 {
+    let mut steps = 0;
+    let behind = if ahead > 0 { &mut b } else { &mut a };
+    for _ in 0..ahead.unsigned_abs().min(u64::from(u64::BITS)) {
+        if minimum {
+            steps |= lowest(*behind);
+        }
+        *behind &= behind.wrapping_sub(1);
+    }
+    while a != 0 && b != 0 {
+        let (x, y) = (lowest(a), lowest(b));
+        steps |= if minimum { x.max(y) } else { x.min(y) };
+        a &= a - 1;
+        b &= b - 1;
+    }
+    if minimum { steps } else { steps | a | b }
 }
 
 impl MaxPool {
@@ -208,20 +233,85 @@ impl MaxPool {
         }
     }
 
+    /// The same of all steps at once, where all spikes of a channel are worth the same and none counts negative: when a
+    /// neuron of the window is the first to send its n-th spike (for a minimum: the last), the pooling neuron sends its own.
+    pub(crate) fn follow_at_once<T: Real>(&self, from: &Raster<T>, to: &mut Raster<T>) {
+        let channels = self.geometry.input.channels;
+        to.worth.clone_from(&from.worth);
+        to.worth.truncate(to.neurons);
+        for first in (0..to.neurons).step_by(channels) {
+            if from.worth.len() > 1 {
+                to.worth.copy_within(..channels, first);
+            }
+            let mut pixels = self.pixels_of(first / channels).map(|pixel| pixel * channels);
+            let Some(pixel) = pixels.next() else { continue };
+            for (own, others) in to.patterns.chunks_exact_mut(to.neurons).zip(from.words()) {
+                own[first..first + channels].copy_from_slice(&others[pixel..pixel + channels]);
+            }
+            for pixel in pixels {
+                for channel in 0..channels {
+                    let minimum = self.takes_minimum(channel);
+                    let mut ahead = 0;
+                    for (own, others) in to.patterns.chunks_exact_mut(to.neurons).zip(from.words()) {
+                        let (before, other) = (own[first + channel], others[pixel + channel]);
+                        own[first + channel] = merged(before, other, ahead, minimum);
+                        ahead += i64::from(before.count_ones()) - i64::from(other.count_ones());
+                    }
+                }
+            }
+        }
+        to.spikes = to.patterns.iter().map(|pattern| u64::from(pattern.count_ones())).sum();
+    }
+
+    /// A race of all steps at once.
+    pub(crate) fn race_at_once<T: Real>(&self, from: &Raster<T>, to: &mut Raster<T>, awaited: &mut Vec<u32>) {
+        self.begin_race(awaited);
+        let channels = self.geometry.input.channels;
+        for (own, others) in to.patterns.chunks_exact_mut(to.neurons).zip(from.words()) {
+            let windows = own.chunks_exact_mut(channels).zip(awaited.chunks_exact_mut(channels));
+            for (window, (own, awaited)) in windows.enumerate() {
+                let pixels = || self.pixels_of(window).map(|pixel| &others[pixel * channels..][..channels]);
+                for pixel in pixels() {
+                    for (own, other) in own.iter_mut().zip(pixel) {
+                        *own |= other;
+                    }
+                }
+                for (channel, (own, awaited)) in own.iter_mut().zip(awaited).enumerate() {
+                    // Step by step, until as many have spiked as are waited for.
+                    let mut steps = std::mem::take(own);
+                    while steps != 0 && *awaited > 0 {
+                        let step = lowest(steps);
+                        let spikes =
+                            if *awaited == 1 { 1 } else { pixels().filter(|pixel| pixel[channel] & step != 0).count() };
+                        *awaited = awaited.saturating_sub(spikes as u32);
+                        if *awaited == 0 {
+                            *own = step;
+                            to.spikes += 1;
+                        }
+                        steps &= steps - 1;
+                    }
+                }
+            }
+        }
+    }
+
     fn windows_of(&self, pixel: usize) -> &[u32] {
         &self.windows[self.starts[pixel] as usize..self.starts[pixel + 1] as usize]
     }
 
+    /// The pixels of a window.
+    fn pixels_of(&self, window: usize) -> impl Iterator<Item = usize> + Clone {
+        let Geometry { input, output, dilation: [down, across], .. } = self.geometry;
+        let (rows, columns) = (self.rows[window / output.width], self.columns[window % output.width]);
+        (0..rows.count).flat_map(move |row| {
+            let first = (rows.start + row * down) * input.width + columns.start;
+            (0..columns.count).map(move |column| first + column * across)
+        })
+    }
+
     /// The largest (smallest) value of a window.
     fn leader<T: Real>(&self, values: &[T], window: usize, channel: usize) -> T {
-        let (input, output) = (self.geometry.input, self.geometry.output);
-        let rows = self.geometry.taps(0, window / output.width);
-        let columns = self.geometry.taps(1, window % output.width);
-        let rows = (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]);
-        let pixels = rows.flat_map(|y| {
-            (0..columns.count).map(move |k| y * input.width + columns.start + k * self.geometry.dilation[1])
-        });
-        let values = pixels.map(|pixel| values[pixel * input.channels + channel]);
+        let values = self.pixels_of(window).map(|pixel| values[pixel * self.geometry.input.channels + channel]);
         let best = if self.takes_minimum(channel) { values.reduce(T::min) } else { values.reduce(T::max) };
         best.unwrap_or_default()
     }

@@ -7,11 +7,13 @@
 mod average_pool;
 mod conv2d;
 mod dense;
+mod fan;
 mod max_pool;
 
 pub use average_pool::AveragePool;
 pub use conv2d::Conv2d;
 pub use dense::Dense;
+pub(crate) use fan::Fan;
 pub use max_pool::MaxPool;
 pub(crate) use max_pool::{PoolState, PoolSums};
 
@@ -19,7 +21,7 @@ use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
-use crate::signal::SpikeList;
+use crate::signal::{Raster, SpikeList};
 use firstspike_simd::Level;
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
@@ -372,13 +374,17 @@ impl<T: Real> Projection<T> {
         pixels.map(|(s, &fan)| spikes.spikes_between(s[0] as usize, s[1] as usize) * u64::from(fan)).sum()
     }
 
-    /// Synaptic events of one spike of each of some neurons.
-    pub(crate) fn events_of(&self, keys: &[u32]) -> u64 {
+    /// Synaptic events of a raster of spikes.
+    pub(crate) fn events_of(&self, raster: &Raster<T>) -> u64 {
         if let [everywhere] = self.fan_out[..] {
-            return keys.len() as u64 * u64::from(everywhere);
+            return raster.spikes * u64::from(everywhere);
         }
-        let channels = self.input().channels as u32;
-        keys.iter().map(|key| u64::from(self.fan_out[(key / channels) as usize])).sum()
+        let spikes = |patterns: &[u64]| patterns.iter().map(|pattern| u64::from(pattern.count_ones())).sum::<u64>();
+        let pixels = |patterns: &'_ [u64]| {
+            let pixels = patterns.chunks_exact(self.input().channels).zip(&self.fan_out);
+            pixels.map(|(patterns, &fan)| spikes(patterns) * u64::from(fan)).sum::<u64>()
+        };
+        raster.words().map(pixels).sum()
     }
 
     /// Pairs of a neuron that spiked and an existing target: the multiply-adds for all of its spikes together.

@@ -1,0 +1,225 @@
+//! Spikes to their targets, those of all steps at once: each neuron is gone to once for all of its spikes, and targets in
+//! parts whose arrivals stay in the cache.
+
+use crate::gates::Number;
+use crate::grid::NOTHING;
+use crate::kernels::MOST_LANES;
+use crate::vector::Vector;
+use std::ops::Range;
+
+/// Spikes of a population: a bit for each neuron and step.
+#[derive(Clone, Copy, Debug)]
+pub struct Raster<'a, T> {
+    /// Patterns of 64 steps, the first lowest: those of all neurons, one after the other, then of the next 64 steps.
+    pub patterns: &'a [u64],
+    /// The same of spikes that count negative; empty where there are none.
+    pub negative: &'a [u64],
+    /// What a spike is worth: that of all neurons, or of each.
+    pub worth: &'a [T],
+}
+
+/// Targets that a row or a column of neurons reaches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span<T> {
+    /// The row of targets; of columns, the first target within each row.
+    pub to: usize,
+    /// Targets side by side; of rows always 1.
+    pub count: usize,
+    /// Where their weights begin.
+    pub weight: usize,
+    /// What weights are multiplied by.
+    pub share: T,
+}
+
+/// Which targets the neurons of a population reach: those of their row, in rows of targets, and those of their column in
+/// each of these.
+///
+/// The weights from channel `c` to a row and a column of targets begin at the sum of what both spans say and `c * stride`.
+/// Where channels are in groups, those of each reach targets of their own in each pixel.
+#[derive(Clone, Debug)]
+pub struct Fans<T> {
+    rows: Vec<Vec<Span<T>>>,
+    width: usize,
+    channels: [usize; 2],
+    groups: usize,
+    stride: usize,
+    /// Rows of targets.
+    height: usize,
+    weights: usize,
+    parts: Vec<Part<T>>,
+}
+
+/// Targets from one column to another, in every row.
+#[derive(Clone, Debug)]
+struct Part<T> {
+    length: usize,
+    /// Spans of columns of neurons, cut off where the part ends, and columns of these.
+    spans: Vec<(usize, Span<T>)>,
+}
+
+impl<T: Copy> Fans<T> {
+    /// `rows` and `columns` have the spans of each row and column of neurons, ascending; `channels` are those of an input
+    /// and an output pixel, `targets` the numbers of rows and in each row, which is delivered to in `parts`.
+    ///
+    /// # Panics
+    /// If a span leads beyond the targets or so many weights, or the parts of groups are no whole pixels.
+    #[expect(clippy::too_many_arguments, reason = "all of a geometry")]
+    pub fn new(
+        channels: [usize; 2],
+        groups: usize,
+        stride: usize,
+        targets: [usize; 2],
+        rows: Vec<Vec<Span<T>>>,
+        columns: &[Vec<Span<T>>],
+        weights: usize,
+        parts: &[Range<usize>],
+    ) -> Self {
+        let [inputs, outputs] = channels;
+        assert!(inputs > 0 && groups > 0, "neurons in groups");
+        assert!(inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups), "uneven groups");
+        let beside = (groups - 1) * (outputs / groups);
+        let end = |spans: &[Vec<Span<T>>], end: fn(&Span<T>) -> usize| spans.iter().flatten().map(end).max();
+        assert!(end(&rows, |row| row.to).is_none_or(|to| to < targets[0]), "every row of targets exists");
+        let reached = end(columns, |column| column.to + column.count);
+        assert!(reached.is_none_or(|end| end + beside <= targets[1]), "every target exists");
+        if let (Some(row), Some(column)) = (end(&rows, |row| row.weight), end(columns, |c| c.weight + c.count)) {
+            assert!(row + column + (inputs - 1) * stride <= weights, "every weight exists");
+        }
+        let part = |part: &Range<usize>| {
+            assert!(part.end <= targets[1], "every target exists");
+            let whole = |at: usize| groups == 1 || at.is_multiple_of(outputs);
+            assert!(whole(part.start) && whole(part.end), "whole pixels");
+            let all = columns.iter().enumerate().flat_map(|(x, spans)| spans.iter().map(move |&span| (x, span)));
+            let cut = all.filter_map(|(x, span)| {
+                if groups > 1 {
+                    assert!(span.to % outputs + span.count + beside <= outputs, "targets of a pixel");
+                }
+                let (from, to) = (span.to.max(part.start), (span.to + span.count).min(part.end));
+                let weight = span.weight + from.saturating_sub(span.to);
+                (from < to).then(|| (x, Span { to: from - part.start, count: to - from, weight, share: span.share }))
+            });
+            let mut spans: Vec<_> = cut.collect();
+            // Neighbours reach the same targets, and a sum that was just stored is slow to load where it lay elsewhere in a
+            // register: those that are further apart come one after the other.
+            let apart = spans.iter().map(|(_, span)| span.count.div_ceil(outputs)).max().unwrap_or(1);
+            spans.sort_by_key(|(x, _)| (x % apart, *x));
+            Part { length: part.len(), spans }
+        };
+        let parts = parts.iter().map(part).collect();
+        Self { rows, width: columns.len(), channels, groups, stride, height: targets[0], weights, parts }
+    }
+
+    /// Neurons.
+    pub(crate) fn neurons(&self) -> usize {
+        self.rows.len() * self.width * self.channels[0]
+    }
+
+    /// # Panics
+    /// If the arguments of [`deliver`] do not fit each other.
+    pub(crate) fn check(
+        &self,
+        weights: &[T],
+        raster: &Raster<'_, T>,
+        rows: &Range<usize>,
+        part: usize,
+        steps: &[u32],
+        arrivals: &[T],
+    ) {
+        assert_eq!(weights.len(), self.weights, "every weight exists");
+        let words = raster.patterns.len();
+        assert_eq!(words, self.neurons() * steps.len().div_ceil(64), "patterns of all neurons");
+        assert!(raster.negative.is_empty() || raster.negative.len() == words, "patterns of all neurons");
+        assert!(raster.worth.len() == 1 || raster.worth.len() == self.neurons(), "worths of all neurons");
+        assert!(rows.end <= self.height, "every row of targets exists");
+        let last = steps.iter().filter(|&&row| row != NOTHING).max().map_or(0, |&row| row as usize + 1);
+        let sums = last * rows.len() * self.parts[part].length;
+        assert!(sums + MOST_LANES <= arrivals.len(), "every row of arrivals exists");
+    }
+}
+
+/// Adds the spikes of each step to the row of arrivals that it has, as far as they reach some rows of targets and a part
+/// of these.
+///
+/// # Safety
+/// The instruction set of `V` must be available, and `fans` must have checked the arguments.
+#[inline(always)]
+pub(crate) unsafe fn deliver<V: Vector<Scalar: Number>>(
+    fans: &Fans<V::Scalar>,
+    weights: &[V::Scalar],
+    raster: &Raster<'_, V::Scalar>,
+    targets: Range<usize>,
+    part: usize,
+    steps: &[u32],
+    arrivals: &mut [V::Scalar],
+) {
+    let [inputs, outputs] = fans.channels;
+    let (group_in, group_out) = (inputs / fans.groups, outputs / fans.groups);
+    let Part { length, spans } = &fans.parts[part];
+    let (weights, arrivals) = (weights.as_ptr(), arrivals.as_mut_ptr());
+    let words = |patterns: &'_ [u64], sign| (0..patterns.len() / fans.neurons()).map(move |word| (word, sign));
+    for (word, negative) in words(raster.patterns, false).chain(words(raster.negative, true)) {
+        let patterns = if negative { raster.negative } else { raster.patterns };
+        let patterns = &patterns[word * fans.neurons()..][..fans.neurons()];
+        let steps = &steps[word * 64..];
+        for (patterns, (y, rows)) in patterns.chunks_exact(fans.width * inputs).zip(fans.rows.iter().enumerate()) {
+            let rows = &rows[rows.partition_point(|row| row.to < targets.start)..];
+            let rows = &rows[..rows.partition_point(|row| row.to < targets.end)];
+            if rows.is_empty() {
+                continue;
+            }
+            for columns in spans.chunk_by(|(a, _), (b, _)| a == b) {
+                let x = columns[0].0;
+                for channel in 0..inputs {
+                    let mut pattern = patterns[x * inputs + channel];
+                    if pattern == 0 {
+                        continue;
+                    }
+                    let key = (y * fans.width + x) * inputs + channel;
+                    let worth = raster.worth[if raster.worth.len() == 1 { 0 } else { key }];
+                    let worth = if negative { -worth } else { worth };
+                    let (group, weight) = (channel / group_in * group_out, channel * fans.stride);
+                    while pattern != 0 {
+                        let step = steps[pattern.trailing_zeros() as usize];
+                        pattern &= pattern - 1;
+                        if step == NOTHING {
+                            continue;
+                        }
+                        let to = step as usize * targets.len() * length + group;
+                        for row in rows {
+                            let (to, weight) = (to + (row.to - targets.start) * length, row.weight + weight);
+                            for (_, column) in columns {
+                                // SAFETY: all weights and targets exist, as was checked.
+                                unsafe {
+                                    let (to, from) =
+                                        (arrivals.add(to + column.to), weights.add(weight + column.weight));
+                                    add(to, from, column.count, V::splat(worth * row.share * column.share));
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds so many weights times a value. Zero is added to the rest of the last register, since it is faster to store a whole
+/// one, and to load it soon.
+///
+/// # Safety
+/// The instruction set of `V` must be available; there must be as many weights, and sums up to a register more.
+#[inline(always)]
+unsafe fn add<V: Vector>(to: *mut V::Scalar, from: *const V::Scalar, count: usize, value: V) {
+    // SAFETY: the caller's word.
+    unsafe {
+        let mut at = 0;
+        while at + V::LANES <= count {
+            V::load(to.add(at)).add_product(value, V::load(from.add(at))).store(to.add(at));
+            at += V::LANES;
+        }
+        if at < count {
+            let weights = V::load_first(from.add(at), count - at);
+            V::load(to.add(at)).add_product(value, weights).store(to.add(at));
+        }
+    }
+}
