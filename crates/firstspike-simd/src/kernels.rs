@@ -7,6 +7,7 @@ use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
 use crate::grid::{self, Grid, GridCounts, Integrators, Marks};
 use crate::level::{Isa, Level};
 use crate::spreading::{self, Spreading};
+use crate::stamps::{self, Stamps};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
 
@@ -143,6 +144,12 @@ pub trait Element: Copy {
         marks: Marks<'_>,
         negative: Option<Marks<'_>>,
     ) -> u64;
+
+    /// Adds spikes to their targets, one by one.
+    ///
+    /// # Panics
+    /// If there are fewer targets than stamps expect, or a neuron has no stamp.
+    fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]);
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
     /// `(keys[s] - base) * stride` on.
@@ -554,6 +561,18 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`stamps::stamp`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn stamp(
+                stamps: &Stamps<$scalar>,
+                spikes: (&[u32], &[$scalar]),
+                targets: *mut $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { stamps::stamp::<$vector>(stamps, spikes, targets) }
+            }
+
+            /// # Safety
             /// As for [`super::accumulate`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn accumulate_spikes(
@@ -789,6 +808,11 @@ macro_rules! element {
                     marks.check(count, neurons.arriving.rows.len());
                 }
                 element!(@ level, $levels, integrate(neurons, potentials, &mut marks, negative))
+            }
+
+            fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]) {
+                assert!(targets.len() >= stamps.targets(), "every target exists");
+                element!(@ level, $levels, stamp(stamps, (keys, values), targets.as_mut_ptr()));
             }
 
             #[inline]

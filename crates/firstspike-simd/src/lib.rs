@@ -18,6 +18,7 @@ mod grid;
 mod kernels;
 mod level;
 mod spreading;
+mod stamps;
 mod vector;
 
 pub use convolution::{Sliding, Taps};
@@ -27,3 +28,4 @@ pub use grid::{Arriving, Grid, GridCounts, Integrators, Marks, NOTHING};
 pub use kernels::{Element, Listed, Reach};
 pub use level::Level;
 pub use spreading::Spreading;
+pub use stamps::Stamps;

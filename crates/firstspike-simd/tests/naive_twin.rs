@@ -2,7 +2,7 @@
 
 use firstspike_simd::{
     Arriving, Circuit, Element, Fans, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, Marks,
-    NOTHING, Patterns, Raster, Reach, Sliding, Span, Spreading, Taps,
+    NOTHING, Patterns, Raster, Reach, Sliding, Span, Spreading, Stamps, Taps,
 };
 use proptest::prelude::*;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -895,4 +895,57 @@ fn spikes_that_are_not_there_are_refused() {
         &[0.0; 6],
         Listed { keys: &[0], values: &[1.0], starts: &[0, 2] },
     );
+}
+
+fn stamps<T: Float>(sizes: &[usize], spikes: &[(prop::sample::Index, f64)], numbers: &[f64]) {
+    let targets = 200;
+    let weights: Vec<T> = floats(numbers);
+    let mut stamps = Stamps::new(targets);
+    let mut stretches = Vec::new();
+    for (neuron, &size) in sizes.iter().enumerate() {
+        // The second stretch is next to the first, the third further away.
+        let own = [(0, &weights[..size]), (size, &weights[1..=size]), (2 * size + 3, &weights[2..2 + size / 2])];
+        let stamp = stamps.add_stamp(own.into_iter());
+        stamps.add_neuron(stamp, neuron as u32);
+        stretches.push(own);
+    }
+    let (keys, values): (Vec<u32>, Vec<T>) =
+        spikes.iter().map(|(pick, value)| (pick.index(sizes.len()) as u32, T::from_f64(*value))).unzip();
+    let (mut exact, mut magnitude) = (vec![1.0; targets], vec![1.0; targets]);
+    for (&key, value) in keys.iter().zip(&values) {
+        for (first, weights) in stretches[key as usize] {
+            for (i, weight) in weights.iter().enumerate() {
+                let term = weight.to_f64() * value.to_f64();
+                exact[key as usize + first + i] += term;
+                magnitude[key as usize + first + i] += term.abs();
+            }
+        }
+    }
+    for level in Level::available() {
+        let mut sums = vec![T::from_f64(1.0); targets];
+        T::stamp(level, &stamps, &keys, &values, &mut sums);
+        check(level, &sums, &exact, &magnitude, 3 * spikes.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn stamps_equal_the_naive_twin(
+        sizes in prop::collection::vec(1usize..50, 1..9),
+        spikes in prop::collection::vec((any::<prop::sample::Index>(), -2.0f64..2.0), 0..9),
+        numbers in prop::collection::vec(-2.0f64..2.0, 60),
+    ) {
+        stamps::<f32>(&sizes, &spikes, &numbers);
+        stamps::<f64>(&sizes, &spikes, &numbers);
+    }
+}
+
+#[test]
+#[should_panic(expected = "every target exists")]
+fn stamps_beyond_the_targets_are_refused() {
+    let mut stamps = Stamps::new(3);
+    let stamp = stamps.add_stamp([(0, [1.0f32; 2].as_slice())].into_iter());
+    stamps.add_neuron(stamp, 2);
 }

@@ -4,8 +4,15 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
+use crate::synapse::{self, ConvolutionScratch, Path, Paths};
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Taps};
+use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps};
+
+/// Channels of an image whose spikes may be stamped, at most.
+const FEW_CHANNELS: usize = 4;
+
+/// Weights of stamps, at most.
+const MOST_STAMPED: usize = 1 << 16;
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -19,10 +26,14 @@ pub struct Conv2d<T> {
     sliding: Sliding,
     /// How spikes spread from their inputs, where that is faster.
     spread: Option<Spread<T>>,
+    /// What a spike does to its targets, where an image has few channels: fewer spikes than pixels, maybe.
+    stamps: Option<Stamps<T>>,
     /// The same over an image with margins of zeros at its sides, in which every column has all of its taps.
     widened: Widened,
     /// What the first channel of each row and of each column reaches on its axis.
     reach: [Vec<Windows>; 2],
+    /// What each way takes that there is.
+    costs: Vec<(Way, Cost)>,
 }
 
 /// Windows that a row or a column of pixels falls into: at even distances, as the taps are that it falls on, which
@@ -44,13 +55,33 @@ impl Windows {
     }
 }
 
+/// How spikes may be added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// With all neurons that did not spike: a register of weights serves several pixels, and multiplications are the limit.
+    Dense,
+    /// Output by output. A spike costs a load of weights for each register of outputs.
+    Slide,
+    /// Input by input, where each reaches several outputs.
+    Spread,
+    /// Spike by spike.
+    Stamp,
+}
+
+/// Cycles of a way: a model, from measurements of the kernels with AVX-512 at many sizes and densities.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Whatever spikes there are.
+    fixed: f64,
+    /// For each spike.
+    spike: f64,
+}
+
 /// Weights once more, in the order in which spikes meet them.
 #[derive(Clone, Debug)]
 struct Spread<T> {
     spreading: Spreading,
     packed: Aligned<T>,
-    /// Cycles for each pixel, and for each spike.
-    cycles: [f64; 2],
 }
 
 impl<T: Real> Spread<T> {
@@ -64,13 +95,7 @@ impl<T: Real> Spread<T> {
         let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
         let spreading = Spreading::new(sizes(input), sizes(output), kernel, stride, pad);
         let packed = Aligned::zeros(spreading.packed::<T>());
-        let registers = output.channels.div_ceil(64 / size_of::<T>()) as f64;
-        let ([visits, targets], [width, parts]) = (spreading.work(), spreading.parts());
-        let width = registers.min(width as f64);
-        // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored.
-        let pixel = visits * (registers / width).ceil() * parts as f64 * (12.0 + 6.0 * width);
-        let spike = registers * (0.5 * visits + 0.92 * targets);
-        Some(Self { spreading, packed, cycles: [pixel, spike] })
+        Some(Self { spreading, packed })
     }
 }
 
@@ -152,7 +177,8 @@ impl<T: Real> Conv2d<T> {
         let Geometry { input, .. } = geometry;
         let reach = [(0, input.height), (1, input.width)]
             .map(|(axis, count)| (0..count).map(|at| Windows::new(geometry.windows(axis, at))).collect());
-        let mut conv = Self { geometry, groups, weights, sliding, spread, widened, reach };
+        let mut conv =
+            Self { geometry, groups, weights, sliding, spread, stamps: None, widened, reach, costs: Vec::new() };
         conv.change_weights(|_| ());
         Ok(conv)
     }
@@ -182,9 +208,74 @@ impl<T: Real> Conv2d<T> {
 
     pub(super) fn change_weights(&mut self, change: impl FnOnce(&mut [T])) {
         change(&mut self.weights);
-        if let Some(Spread { spreading, packed, .. }) = &mut self.spread {
+        if let Some(Spread { spreading, packed }) = &mut self.spread {
             spreading.pack(&self.weights, packed);
         }
+        if self.geometry.input.channels <= FEW_CHANNELS {
+            let sizes = [self.geometry.input.len(), self.geometry.output.len()];
+            self.stamps = synapse::stamps(sizes, MOST_STAMPED, |neuron, visit| {
+                self.each_row(neuron, |target, weights| visit(target, weights, T::ONE));
+            });
+        }
+        self.costs = self.costs();
+    }
+
+    /// What each way takes, as a model.
+    fn costs(&self) -> Vec<(Way, Cost)> {
+        let Geometry { input, output, kernel, stride, .. } = self.geometry;
+        let lanes = 64 / size_of::<T>();
+        let registers = self.outputs_per_group().div_ceil(lanes) as f64;
+        let (pixels, channels) = (output.pixels() as f64, self.inputs_per_group() as f64);
+        // Pairs of an output and an input pixel that a tap joins; all at once, also those with the margins at the sides.
+        let count =
+            |axis: usize, outputs: usize| (0..outputs).map(|o| self.geometry.taps(axis, o).count).sum::<usize>();
+        let rows = count(0, output.height) as f64;
+        let pairs = rows * count(1, output.width) as f64;
+        let all = rows * (output.width * kernel[1]) as f64;
+        let reach = pairs / input.pixels() as f64;
+        // The image of values has to be made first.
+        let image = 0.25 * input.len() as f64;
+        if self.is_depthwise() {
+            let dense = pixels * 10.0 + all * (input.channels as f64 / lanes as f64) + image;
+            // One by one, each spike is a loop of its own.
+            return vec![
+                (Way::Dense, Cost { fixed: dense, spike: 2.0 }),
+                (Way::Slide, Cost { fixed: 0.0, spike: 4.0 * reach }),
+            ];
+        }
+        // Beyond the second level of the cache weights come more slowly, but fewer of them if not all neurons spike.
+        let bytes = size_of_val(&*self.weights);
+        let [far, some] = if bytes > 1 << 20 { [1.4, 1.2] } else { [1.0, 1.0] };
+        let groups = self.groups as f64;
+        let dense = groups * (pixels * 10.0 + 0.55 * all * channels * registers * far) + image;
+        // A row of taps takes some cycles to find its spikes, a group more.
+        let apart = if self.groups == 1 { 1.0 } else { 5.0 };
+        let slide = reach * (apart + 0.7 * registers) * if bytes > 160 << 10 { 1.25 } else { 1.0 };
+        let mut costs = vec![
+            (Way::Dense, Cost { fixed: dense, spike: 2.0 }),
+            (Way::Slide, Cost { fixed: 12.0 * rows * output.width as f64, spike: slide }),
+        ];
+        if let Some(Spread { spreading, .. }) = &self.spread {
+            let ([visits, targets], [width, parts]) = (spreading.work(), spreading.parts());
+            let width = registers.min(width as f64);
+            // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored.
+            let pixel = visits * (registers / width).ceil() * parts as f64 * (12.0 + 6.0 * width);
+            let spike = registers * (0.5 * visits + 0.92 * targets) * some;
+            costs.push((Way::Spread, Cost { fixed: input.pixels() as f64 * pixel, spike }));
+        }
+        if self.stamps.is_some() {
+            let registers = (kernel[1] * output.channels).div_ceil(stride[1] * lanes) as f64;
+            let rows = kernel[0] as f64 / stride[0] as f64;
+            costs.push((Way::Stamp, Cost { fixed: 0.0, spike: rows * (3.0 + 1.6 * registers) }));
+        }
+        costs
+    }
+
+    /// The way that takes least.
+    fn way(&self, spikes: usize, paths: Paths) -> Way {
+        let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || *way != Way::Dense);
+        let cycles = |Cost { fixed, spike }| fixed + spikes as f64 * spike;
+        open.min_by(|a, b| cycles(a.1).total_cmp(&cycles(b.1))).map_or(Way::Slide, |&(way, _)| way)
     }
 
     /// Calls `visit` for every pixel of targets that a neuron has: the first target, and the synapses' weights.
@@ -244,20 +335,34 @@ impl<T: Real> Conv2d<T> {
         }
     }
 
-    /// Adds spikes up one by one.
-    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], cursors: &mut Vec<u32>) {
+    /// Adds spikes up, the way that takes least. `values` has what they stand for once more, one value per neuron, if that
+    /// is at hand.
+    pub(super) fn gather(
+        &self,
+        level: Level,
+        spikes: &SpikeList<T>,
+        values: Option<&[T]>,
+        potentials: &mut [T],
+        scratch: &mut ConvolutionScratch<T>,
+    ) -> Path {
         let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
-        if self.groups != 1 {
-            self.gather_groups(level, spikes, potentials);
-        } else if let Some(Spread { spreading, packed, .. }) = &self.spread {
-            T::spread_spikes(level, spreading, potentials, packed, listed, cursors);
-        } else {
-            T::convolve_spikes(level, &self.sliding, potentials, &self.weights, listed);
+        match (self.way(spikes.len(), scratch.paths), &self.spread, &self.stamps) {
+            (Way::Dense, ..) => {
+                self.gather_dense(level, spikes, values, potentials, &mut scratch.image);
+                return Path::Dense;
+            }
+            (Way::Spread, Some(Spread { spreading, packed }), _) => {
+                T::spread_spikes(level, spreading, potentials, packed, listed, &mut scratch.cursors);
+            }
+            (Way::Stamp, _, Some(stamps)) => T::stamp(level, stamps, &spikes.keys, &spikes.values, potentials),
+            _ if self.groups != 1 => self.gather_groups(level, spikes, potentials),
+            _ => T::convolve_spikes(level, &self.sliding, potentials, &self.weights, listed),
         }
+        Path::Events
     }
 
     /// Adds spikes up with all neurons that did not spike.
-    pub(super) fn gather_dense(
+    fn gather_dense(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
@@ -282,38 +387,6 @@ impl<T: Real> Conv2d<T> {
             }
         }
         T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
-    }
-
-    /// Whether so many spikes take longer one by one than all neurons at once: a model of the cycles of both, from
-    /// measurements of the kernels with AVX-512 at many sizes and densities.
-    ///
-    /// One by one, a spike costs a load of weights for each register of targets; all at once, a register of weights serves
-    /// several pixels, so that multiplications are the limit.
-    pub(super) fn is_dense(&self, spikes: usize) -> bool {
-        let Geometry { input, output, kernel, .. } = self.geometry;
-        let (pixels, spikes) = (output.pixels() as f64, spikes as f64);
-        let inputs = (kernel[0] * kernel[1] * input.channels) as f64;
-        // Of an output pixel that sees them.
-        let seen = spikes / input.len() as f64 * inputs;
-        // The image of values has to be made first.
-        let image = 2.0 * (spikes + input.len() as f64 / 8.0);
-        if self.is_depthwise() {
-            // All at once, a register serves as many channels; one by one, each spike is a loop of its own.
-            return pixels * (10.0 + inputs / 16.0) + image < pixels * 4.0 * seen;
-        }
-        let registers = self.outputs_per_group().div_ceil(64 / size_of::<T>()) as f64;
-        // Beyond the second level of the cache weights come more slowly, but fewer of them if not all neurons spike.
-        let far = size_of_val(&*self.weights) > 1 << 20;
-        let dense = pixels * (10.0 + 0.55 * inputs * registers * if far { 1.4 } else { 1.0 }) + image;
-        let events = if let Some(Spread { cycles: [pixel, spike], .. }) = self.spread {
-            input.pixels() as f64 * pixel + spikes * spike * if far { 1.2 } else { 1.0 }
-        } else {
-            // A row of taps takes some cycles to find its spikes.
-            let apart = if self.groups == 1 { 0.0 } else { 4.0 };
-            let uncached = if size_of_val(&*self.weights) > 160 << 10 { 1.4 } else { 1.0 };
-            pixels * ((12 * kernel[0]) as f64 + seen * (1.0 + apart + 0.55 * registers) * uncached)
-        };
-        dense < events
     }
 
     fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {

@@ -22,8 +22,8 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
-use firstspike_simd::Level;
-use std::collections::BTreeSet;
+use firstspike_simd::{Level, Stamps};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 /// Synapses from one population to another.
@@ -85,13 +85,7 @@ impl<T: Real> Synapse<T> {
     ) -> Path {
         match self {
             Self::Dense(dense) => dense.gather(level, spikes, potentials),
-            Self::Conv2d(conv) => {
-                if scratch.paths == Paths::Fastest && conv.is_dense(spikes.len()) {
-                    conv.gather_dense(level, spikes, values, potentials, &mut scratch.image);
-                    return Path::Dense;
-                }
-                conv.gather(level, spikes, potentials, &mut scratch.cursors);
-            }
+            Self::Conv2d(conv) => return conv.gather(level, spikes, values, potentials, scratch),
             Self::Identity(_) => {
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                     potentials[key as usize] += value;
@@ -130,6 +124,47 @@ impl<T: Real> Synapse<T> {
             Self::Identity(_) => 1,
         }
     }
+}
+
+/// A visitor of a neuron's targets: the first of a run, the weights, and a factor of these.
+pub(crate) type Visit<'a, T> = &'a mut dyn FnMut(usize, &[T], T);
+
+/// What a spike of each neuron does to its targets, as stamps: `each_row` visits the runs of targets of a neuron. Nothing
+/// where every neuron has one run at most, or stamps would have more than so many weights: neurons share one only if their
+/// targets lie alike.
+pub(crate) fn stamps<T: Real>(
+    [neurons, targets]: [usize; 2],
+    most_weights: usize,
+    each_row: impl Fn(usize, Visit<'_, T>),
+) -> Option<Stamps<T>> {
+    let mut stamps = Stamps::new(targets);
+    // Stamps by their targets, relative to the first, and by where their weights lie.
+    let mut known: BTreeMap<Vec<(usize, *const T, u64)>, u32> = BTreeMap::new();
+    let mut single = true;
+    for neuron in 0..neurons {
+        let mut rows = Vec::new();
+        each_row(neuron, &mut |target, weights, share| {
+            rows.push((target, weights.as_ptr(), share.to_f64().to_bits()));
+        });
+        single &= rows.len() <= 1;
+        let first = rows.iter().map(|&(target, ..)| target).min().unwrap_or_default();
+        for (target, ..) in &mut rows {
+            *target -= first;
+        }
+        let stamp = *known.entry(rows).or_insert_with(|| {
+            let mut stretches: Vec<(usize, Vec<T>)> = Vec::new();
+            each_row(neuron, &mut |target, weights, share| {
+                stretches.push((target - first, weights.iter().map(|&weight| weight * share).collect()));
+            });
+            stretches.sort_by_key(|&(target, _)| target);
+            stamps.add_stamp(stretches.iter().map(|(target, weights)| (*target, weights.as_slice())))
+        });
+        stamps.add_neuron(stamp, first as u32);
+        if stamps.weights() > most_weights {
+            return None;
+        }
+    }
+    (!single).then_some(stamps)
 }
 
 /// Which ways spikes may take to their targets.
@@ -191,8 +226,8 @@ pub struct Projection<T> {
     source: usize,
     pool: Option<AveragePool>,
     synapse: Synapse<T>,
-    /// Existing targets of a neuron at each pixel of the source.
-    fan_out: Vec<u32>,
+    /// Existing targets of a neuron of each pixel of the source, in runs of pixels that are alike: where each ends.
+    fan_out: Vec<(usize, u32)>,
 }
 
 impl<T: Real> Projection<T> {
@@ -365,55 +400,56 @@ impl<T: Real> Projection<T> {
         self.connections()
     }
 
-    /// Synaptic events of some spikes: pairs of a spike and an existing target, after merging the pooling.
-    pub(crate) fn events(&self, spikes: &SpikeList<T>) -> u64 {
-        if let [everywhere] = self.fan_out[..] {
-            return spikes.spikes() * u64::from(everywhere);
+    /// Sum over the source's pixels, in runs `from..to` that are alike: so many, times the targets of a neuron there.
+    fn sum_targets(&self, mut count: impl FnMut(usize, usize) -> u64) -> u64 {
+        let mut from = 0;
+        let mut sum = 0;
+        for &(to, fan) in &self.fan_out {
+            sum += count(from, to) * u64::from(fan);
+            from = to;
         }
-        let pixels = spikes.starts.windows(2).zip(&self.fan_out);
-        pixels.map(|(s, &fan)| spikes.spikes_between(s[0] as usize, s[1] as usize) * u64::from(fan)).sum()
+        sum
     }
 
     /// Synaptic events of a raster of spikes.
     pub(crate) fn events_of(&self, raster: &Raster<T>) -> u64 {
-        if let [everywhere] = self.fan_out[..] {
+        if let [(_, everywhere)] = self.fan_out[..] {
             return raster.spikes * u64::from(everywhere);
         }
+        let channels = self.input().channels;
         let spikes = |patterns: &[u64]| patterns.iter().map(|pattern| u64::from(pattern.count_ones())).sum::<u64>();
-        let pixels = |patterns: &'_ [u64]| {
-            let pixels = patterns.chunks_exact(self.input().channels).zip(&self.fan_out);
-            pixels.map(|(patterns, &fan)| spikes(patterns) * u64::from(fan)).sum::<u64>()
-        };
-        raster.words().map(pixels).sum()
+        let words = raster.words();
+        words.map(|word| self.sum_targets(|from, to| spikes(&word[from * channels..to * channels]))).sum()
+    }
+
+    /// Synaptic events of some spikes: pairs of a spike and an existing target, after merging the pooling.
+    pub(crate) fn events(&self, spikes: &SpikeList<T>) -> u64 {
+        if let [(_, everywhere)] = self.fan_out[..] {
+            return spikes.spikes() * u64::from(everywhere);
+        }
+        let begin = |pixel: usize| spikes.starts[pixel] as usize;
+        self.sum_targets(|from, to| spikes.spikes_between(begin(from), begin(to)))
     }
 
     /// Pairs of a neuron that spiked and an existing target: the multiply-adds for all of its spikes together.
     fn distinct(&self, spikes: &SpikeList<T>) -> u64 {
-        match self.fan_out[..] {
-            [everywhere] => spikes.len() as u64 * u64::from(everywhere),
-            _ => spikes
-                .starts
-                .windows(2)
-                .zip(&self.fan_out)
-                .map(|(s, &fan)| u64::from(s[1] - s[0]) * u64::from(fan))
-                .sum(),
+        if let [(_, everywhere)] = self.fan_out[..] {
+            return spikes.len() as u64 * u64::from(everywhere);
         }
+        self.sum_targets(|from, to| u64::from(spikes.starts[to] - spikes.starts[from]))
     }
 
     /// Pairs of a neuron and an existing target: the multiply-adds of the dense computation.
     pub fn connections(&self) -> u64 {
-        let input = self.input();
-        match self.fan_out[..] {
-            [everywhere] => input.len() as u64 * u64::from(everywhere),
-            _ => self.fan_out.iter().map(|&fan| u64::from(fan) * input.channels as u64).sum(),
-        }
+        let channels = self.input().channels;
+        self.sum_targets(|from, to| ((to - from) * channels) as u64)
     }
 }
 
-/// Existing targets of a neuron at each source pixel; a single entry where all pixels are alike.
+/// Existing targets of a neuron of each source pixel, in runs of pixels that are alike: where each ends.
 ///
 /// Windows are boxes, so the pixels reached are the product of those reached on each axis, also through a pooling.
-fn fan_out<T: Real>(pool: Option<&AveragePool>, synapse: &Synapse<T>) -> Result<Vec<u32>, String> {
+fn fan_out<T: Real>(pool: Option<&AveragePool>, synapse: &Synapse<T>) -> Result<Vec<(usize, u32)>, String> {
     let input = pool.map_or_else(|| synapse.input(), |pool| pool.geometry().input);
     let per_pixel = synapse.targets_per_pixel();
     let count = |axis: usize, index: usize| {
@@ -422,13 +458,17 @@ fn fan_out<T: Real>(pool: Option<&AveragePool>, synapse: &Synapse<T>) -> Result<
         windows.flat_map(|(window, _)| synapse.reach(axis, window)).collect::<BTreeSet<_>>().len()
     };
     let columns: Vec<usize> = (0..input.width).map(|x| count(1, x)).collect();
-    let mut fan_out = (0..input.height)
-        .map(|y| count(0, y))
-        .flat_map(|rows| columns.iter().map(move |&columns| rows * columns * per_pixel))
-        .map(|n| u32::try_from(n).map_err(|_| "more than 2^32 targets of a neuron".to_owned()))
-        .collect::<Result<Vec<_>, _>>()?;
-    if fan_out.iter().all(|&n| n == fan_out[0]) {
-        fan_out.truncate(1);
+    let mut runs: Vec<(usize, u32)> = Vec::new();
+    for y in 0..input.height {
+        let rows = count(0, y);
+        for (x, columns) in columns.iter().enumerate() {
+            let fan = u32::try_from(rows * columns * per_pixel).map_err(|_| "more than 2^32 targets of a neuron")?;
+            let end = y * input.width + x + 1;
+            match runs.last_mut() {
+                Some(last) if last.1 == fan => last.0 = end,
+                _ => runs.push((end, fan)),
+            }
+        }
     }
-    Ok(fan_out)
+    Ok(runs)
 }
