@@ -108,13 +108,23 @@ impl Spreading {
         [all.clone().map(visits).sum(), all.map(|block| visits(block) * block.taps() as f64).sum()]
     }
 
-    /// Registers of channels that are kept at once, and parts of the input's channels that are gone through one by one, so
-    /// that weights stay in the first-level cache.
+    /// Registers of channels that are kept at once, at most, and parts of the input's channels that are gone through one by
+    /// one, so that weights stay in the first-level cache.
     pub fn parts(&self) -> [usize; 2] {
-        let bytes = |block: &Block| block.taps() * LINE;
-        let most = self.blocks.iter().map(bytes).max().unwrap_or(LINE);
-        let width = if self.input[2] * most * 2 <= CACHED { 2 } else { 1 };
-        [width, self.input[2].div_ceil((CACHED / (most * width)).max(1))]
+        let most = self.blocks.iter().map(Block::taps).max().unwrap_or(1);
+        let width = match most {
+            // A spike is one row of weights: there is little to it, so the more at once the better.
+            1 => 8,
+            // Each spike is come to half as often.
+            _ if self.input[2] * most * 2 * LINE <= CACHED => 2,
+            _ => 1,
+        };
+        [width, self.input[2].div_ceil(Self::part(most, width))]
+    }
+
+    /// So many channels of the input at once that their weights stay in the cache.
+    fn part(taps: usize, width: usize) -> usize {
+        (CACHED / (taps * width * LINE)).max(1)
     }
 
     /// How many packed weights there are.
@@ -168,17 +178,22 @@ pub(crate) unsafe fn spread<V: Vector>(
     cursors: &mut [u32],
 ) {
     let ([_, _, inputs], [_, _, outputs]) = (spreading.input, spreading.output);
-    // Each spike is come to half as often.
-    let wide = V::REGISTERS >= 32 && spreading.parts()[0] == 2;
+    let most = spreading.parts()[0].min(if V::REGISTERS >= 32 { 8 } else { 4 });
     let mut at = 0;
     while at < outputs {
         let left = outputs - at;
-        let width = if wide && left > V::LANES { 2 } else { 1 };
+        // The last register may be one that the channels do not fill.
+        let width = match left.div_ceil(V::LANES).min(most) {
+            registers @ (1 | 2) => registers,
+            3 => 2,
+            4..8 => 4,
+            _ => 8,
+        };
         let whole = left >= width * V::LANES;
         let mut before = 0;
         for &block in &spreading.blocks {
             // So many channels at once that their weights stay in the cache.
-            let some = (CACHED / (block.taps() * width * LINE)).max(1);
+            let some = Spreading::part(block.taps(), width);
             for first in (0..inputs).step_by(some) {
                 let tile =
                     Tile { targets, weights, at, tail: left.saturating_sub((width - 1) * V::LANES), block, before };
@@ -186,10 +201,14 @@ pub(crate) unsafe fn spread<V: Vector>(
                 // SAFETY: the caller's word; the tile ends where the channels do.
                 unsafe {
                     match (width, whole) {
-                        (1, false) => spread_tile::<V, 1, true>(spreading, tile, part, cursors),
-                        (1, true) => spread_tile::<V, 1, false>(spreading, tile, part, cursors),
-                        (_, false) => spread_tile::<V, 2, true>(spreading, tile, part, cursors),
-                        (_, true) => spread_tile::<V, 2, false>(spreading, tile, part, cursors),
+                        (8, false) => walk::<V, 1, 1, 8, true>(spreading, tile, part, cursors),
+                        (8, true) => walk::<V, 1, 1, 8, false>(spreading, tile, part, cursors),
+                        (4, false) => walk::<V, 1, 1, 4, true>(spreading, tile, part, cursors),
+                        (4, true) => walk::<V, 1, 1, 4, false>(spreading, tile, part, cursors),
+                        (2, false) => spread_tile::<V, 2, true>(spreading, tile, part, cursors),
+                        (2, true) => spread_tile::<V, 2, false>(spreading, tile, part, cursors),
+                        (_, false) => spread_tile::<V, 1, true>(spreading, tile, part, cursors),
+                        (_, true) => spread_tile::<V, 1, false>(spreading, tile, part, cursors),
                     }
                 }
             }
@@ -246,7 +265,7 @@ unsafe fn spread_tile<V: Vector, const WIDTH: usize, const TAIL: bool>(
     }
 }
 
-/// Does something for each of at most three indices: loops over registers must not be left to the compiler, since what it
+/// Does something for each of at most eight indices: loops over registers must not be left to the compiler, since what it
 /// does not unroll goes through memory.
 macro_rules! each {
     ($index:ident < $count:expr, $body:expr) => {
@@ -260,6 +279,26 @@ macro_rules! each {
         }
         if 2 < $count {
             let $index = 2;
+            $body;
+        }
+        if 3 < $count {
+            let $index = 3;
+            $body;
+        }
+        if 4 < $count {
+            let $index = 4;
+            $body;
+        }
+        if 5 < $count {
+            let $index = 5;
+            $body;
+        }
+        if 6 < $count {
+            let $index = 6;
+            $body;
+        }
+        if 7 < $count {
+            let $index = 7;
             $body;
         }
     };

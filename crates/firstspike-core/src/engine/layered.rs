@@ -82,12 +82,15 @@ impl<T: Real> Workspace<T> {
                     (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                         counts.updates += shape.len() as u64;
                         if disturbed.is_none() {
-                            out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
-                            let (beyond, clipped) = ttfs.limit(&mut out.values);
-                            counts.saturated += beyond;
-                            if !clipped {
-                                self.recent.keep(index, &mut self.potentials);
+                            // Fewer values are looked through behind the list, but what is clipped has to be before it.
+                            if ttfs.clips() {
+                                counts.saturated += ttfs.limit(&mut self.potentials);
                             }
+                            out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
+                            if !ttfs.clips() {
+                                counts.saturated += ttfs.limit(&mut out.values);
+                            }
+                            self.recent.keep(index, &mut self.potentials);
                             counts.spikes += out.spikes();
                             return;
                         }

@@ -55,17 +55,18 @@ impl<T: Real> Ttfs<T> {
         }
     }
 
-    /// The same for the sums of all neurons that spike, which become the values of their spikes: returns how many lie
-    /// beyond the window, and whether any was changed.
-    pub(crate) fn limit(&self, values: &mut [T]) -> (u64, bool) {
-        let beyond = values.iter().filter(|v| v.abs() > self.window).count();
-        let clipped = beyond > 0 && self.clips();
-        if clipped {
-            for value in values {
-                *value = value.min(self.window).max(-self.window);
+    /// The same for the sums of many neurons, which become the values of their spikes where they are positive (or, if
+    /// signed, not zero): returns how many lie beyond the window.
+    pub(crate) fn limit(&self, sums: &mut [T]) -> u64 {
+        let magnitude = |v: T| if self.signed { v.abs() } else { v };
+        let beyond = sums.iter().filter(|&&v| magnitude(v) > self.window).count();
+        if beyond > 0 && self.clips() {
+            let least = if self.signed { -self.window } else { T::ZERO };
+            for v in sums {
+                *v = v.min(self.window).max(least);
             }
         }
-        (if self.bounded { 0 } else { beyond as u64 }, clipped)
+        if self.bounded { 0 } else { beyond as u64 }
     }
 
     /// The same by its definition: the threshold crossing after `t_min` of a potential `v` that inputs have driven, and

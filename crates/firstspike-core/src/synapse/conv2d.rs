@@ -85,11 +85,10 @@ struct Spread<T> {
 }
 
 impl<T: Real> Spread<T> {
-    /// Nothing for kernels that it does not suit: where an input has one tap only, it is as well to stay with the output.
+    /// Nothing for kernels that it does not suit.
     fn new(geometry: &Geometry, groups: usize) -> Option<Self> {
         let Geometry { input, output, kernel, stride, dilation, pad } = *geometry;
-        let taps = kernel[0].div_ceil(stride[0]) * kernel[1].div_ceil(stride[1]);
-        if groups != 1 || dilation != [1, 1] || taps < 2 {
+        if groups != 1 || dilation != [1, 1] {
             return None;
         }
         let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
@@ -233,13 +232,13 @@ impl<T: Real> Conv2d<T> {
         let pairs = rows * count(1, output.width) as f64;
         let all = rows * (output.width * kernel[1]) as f64;
         let reach = pairs / input.pixels() as f64;
-        // The image of values has to be made first.
-        let image = 0.25 * input.len() as f64;
+        // The image with margins has to be made first.
+        let image = if self.widened.width == input.width { 0.0 } else { 0.25 * input.len() as f64 };
         if self.is_depthwise() {
             let dense = pixels * 10.0 + all * (input.channels as f64 / lanes as f64) + image;
             // One by one, each spike is a loop of its own.
             return vec![
-                (Way::Dense, Cost { fixed: dense, spike: 2.0 }),
+                (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
                 (Way::Slide, Cost { fixed: 0.0, spike: 4.0 * reach }),
             ];
         }
@@ -250,17 +249,23 @@ impl<T: Real> Conv2d<T> {
         let dense = groups * (pixels * 10.0 + 0.55 * all * channels * registers * far) + image;
         // A row of taps takes some cycles to find its spikes, a group more.
         let apart = if self.groups == 1 { 1.0 } else { 5.0 };
-        let slide = reach * (apart + 0.7 * registers) * if bytes > 160 << 10 { 1.25 } else { 1.0 };
+        // Weights of a row of taps that do not stay in the first-level cache take twice as long.
+        let row = kernel[1] * input.channels * size_of::<T>() * lanes * self.outputs_per_group().div_ceil(lanes).min(4);
+        // So do those of which many lie in the same sets of it.
+        let crowded = registers > 4.0 && (output.channels * size_of::<T>()).is_multiple_of(512);
+        let slide = reach * (apart + registers * if row > 64 << 10 || crowded { 1.4 } else { 0.75 });
         let mut costs = vec![
-            (Way::Dense, Cost { fixed: dense, spike: 2.0 }),
+            (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
             (Way::Slide, Cost { fixed: 12.0 * rows * output.width as f64, spike: slide }),
         ];
         if let Some(Spread { spreading, .. }) = &self.spread {
             let ([visits, targets], [width, parts]) = (spreading.work(), spreading.parts());
             let width = registers.min(width as f64);
+            let tiles = (registers / width).ceil();
             // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored.
-            let pixel = visits * (registers / width).ceil() * parts as f64 * (12.0 + 6.0 * width);
-            let spike = registers * (0.5 * visits + 0.92 * targets) * some;
+            let loaded = if kernel == [1, 1] { 2.0 } else { 6.0 };
+            let pixel = visits * tiles * parts as f64 * (12.0 + loaded * width);
+            let spike = (tiles * visits + 0.92 * registers * targets).max(4.0 * tiles * visits) * some;
             costs.push((Way::Spread, Cost { fixed: input.pixels() as f64 * pixel, spike }));
         }
         if self.stamps.is_some() {
@@ -271,11 +276,16 @@ impl<T: Real> Conv2d<T> {
         costs
     }
 
-    /// The way that takes least.
-    fn way(&self, spikes: usize, paths: Paths) -> Way {
+    /// The way that takes least, if values of all neurons are at hand or not.
+    fn way(&self, spikes: usize, values: bool, paths: Paths) -> Way {
         let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || *way != Way::Dense);
-        let cycles = |Cost { fixed, spike }| fixed + spikes as f64 * spike;
-        open.min_by(|a, b| cycles(a.1).total_cmp(&cycles(b.1))).map_or(Way::Slide, |&(way, _)| way)
+        let (spikes, neurons) = (spikes as f64, self.geometry.input.len() as f64);
+        let cycles = |way: Way, Cost { fixed, spike }: Cost| {
+            // Those of a list have to be spread out.
+            let image = if way == Way::Dense && !values { 0.25 * neurons + 2.0 * spikes } else { 0.0 };
+            fixed + spikes * spike + image
+        };
+        open.min_by(|a, b| cycles(a.0, a.1).total_cmp(&cycles(b.0, b.1))).map_or(Way::Slide, |&(way, _)| way)
     }
 
     /// Calls `visit` for every pixel of targets that a neuron has: the first target, and the synapses' weights.
@@ -346,7 +356,7 @@ impl<T: Real> Conv2d<T> {
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
-        match (self.way(spikes.len(), scratch.paths), &self.spread, &self.stamps) {
+        match (self.way(spikes.len(), values.is_some(), scratch.paths), &self.spread, &self.stamps) {
             (Way::Dense, ..) => {
                 self.gather_dense(level, spikes, values, potentials, &mut scratch.image);
                 return Path::Dense;
