@@ -3,6 +3,7 @@
 use crate::real::Real;
 use crate::shape::Shape;
 use firstspike_simd::{Level, Marks, Patterns};
+use std::ops::Range;
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
@@ -305,16 +306,21 @@ impl<T: Real> Raster<T> {
         }
     }
 
-    /// Takes over the spikes of neurons that have another address here, if they have one. Both have as many steps.
-    pub(crate) fn take(&mut self, from: &Self, address: impl Fn(usize) -> Option<usize>) {
-        self.worth.resize(self.neurons, T::ONE);
-        for neuron in 0..from.neurons {
-            let Some(to) = address(neuron) else { continue };
-            self.worth[to] = from.worth(neuron);
-            for (own, others) in [(&mut self.patterns, &from.patterns), (&mut self.negative, &from.negative)] {
-                let own = own.iter_mut().skip(to).step_by(self.neurons);
-                for (own, other) in own.zip(others.iter().skip(neuron).step_by(from.neurons)) {
-                    *own = *other;
+    /// Takes over the spikes of some neurons that have other addresses here, one after the other. Both have as many steps.
+    pub(crate) fn take(&mut self, from: &Self, neurons: Range<usize>, to: usize) {
+        if self.worth.len() == 1 && (from.worth.len() > 1 || from.worth != self.worth) {
+            self.worth.resize(self.neurons, self.worth[0]);
+        }
+        let own = to..to + neurons.len();
+        if self.worth.len() > 1 {
+            for (own, neuron) in self.worth[own.clone()].iter_mut().zip(neurons.clone()) {
+                *own = from.worth(neuron);
+            }
+        }
+        for (patterns, others) in [(&mut self.patterns, &from.patterns), (&mut self.negative, &from.negative)] {
+            for (patterns, others) in patterns.chunks_exact_mut(self.neurons).zip(others.chunks_exact(from.neurons)) {
+                for (own, &other) in patterns[own.clone()].iter_mut().zip(&others[neurons.clone()]) {
+                    *own = other;
                     self.spikes += u64::from(other.count_ones());
                 }
             }
@@ -338,9 +344,12 @@ impl<T: Real> Raster<T> {
         let signs = [(&self.patterns, T::ONE), (&self.negative, -T::ONE)];
         signs.into_iter().flat_map(move |(patterns, sign)| {
             patterns.iter().enumerate().flat_map(move |(at, &pattern)| {
-                let (word, neuron) = (at / self.neurons, at % self.neurons);
-                let steps = (0..64).filter(move |step| pattern >> step & 1 != 0);
-                steps.map(move |step| (word * 64 + step, neuron as u32, sign * self.worth(neuron)))
+                let rest = move |pattern: &u64| Some(pattern & (pattern - 1)).filter(|&rest| rest != 0);
+                let patterns = std::iter::successors(Some(pattern).filter(|&pattern| pattern != 0), rest);
+                patterns.map(move |pattern| {
+                    let (word, neuron) = (at / self.neurons, at % self.neurons);
+                    (word * 64 + pattern.trailing_zeros() as usize, neuron as u32, sign * self.worth(neuron))
+                })
             })
         })
     }

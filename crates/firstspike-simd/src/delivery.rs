@@ -101,7 +101,8 @@ impl<T: Copy> Fans<T> {
             let mut spans: Vec<_> = cut.collect();
             // Neighbours reach the same targets, and a sum that was just stored is slow to load where it lay elsewhere in a
             // register: those that are further apart come one after the other.
-            let apart = spans.iter().map(|(_, span)| span.count.div_ceil(outputs)).max().unwrap_or(1);
+            let whole = |(_, span): &(usize, Span<T>)| (span.count + MOST_LANES).div_ceil(outputs);
+            let apart = spans.iter().map(whole).max().unwrap_or(1);
             spans.sort_by_key(|(x, _)| (x % apart, *x));
             Part { length: part.len(), spans }
         };
@@ -137,6 +138,16 @@ impl<T: Copy> Fans<T> {
     }
 }
 
+/// Where spikes go.
+struct Arrivals<'a, T> {
+    steps: &'a [u32],
+    targets: Range<usize>,
+    /// Numbers from a row of targets to the next.
+    length: usize,
+    sums: *mut T,
+    weights: *const T,
+}
+
 /// Adds the spikes of each step to the row of arrivals that it has, as far as they reach some rows of targets and a part
 /// of these.
 ///
@@ -152,50 +163,33 @@ pub(crate) unsafe fn deliver<V: Vector<Scalar: Number>>(
     steps: &[u32],
     arrivals: &mut [V::Scalar],
 ) {
-    let [inputs, outputs] = fans.channels;
-    let (group_in, group_out) = (inputs / fans.groups, outputs / fans.groups);
+    let inputs = fans.channels[0];
     let Part { length, spans } = &fans.parts[part];
-    let (weights, arrivals) = (weights.as_ptr(), arrivals.as_mut_ptr());
-    let words = |patterns: &'_ [u64], sign| (0..patterns.len() / fans.neurons()).map(move |word| (word, sign));
-    for (word, negative) in words(raster.patterns, false).chain(words(raster.negative, true)) {
-        let patterns = if negative { raster.negative } else { raster.patterns };
-        let patterns = &patterns[word * fans.neurons()..][..fans.neurons()];
-        let steps = &steps[word * 64..];
-        for (patterns, (y, rows)) in patterns.chunks_exact(fans.width * inputs).zip(fans.rows.iter().enumerate()) {
+    let words = raster.patterns.chunks_exact(fans.neurons()).map(|patterns| (patterns, false));
+    let negative = raster.negative.chunks_exact(fans.neurons()).map(|patterns| (patterns, true));
+    let (weights, sums) = (weights.as_ptr(), arrivals.as_mut_ptr());
+    for (word, (patterns, negative)) in words.enumerate().chain(negative.enumerate()) {
+        let arrivals =
+            Arrivals { steps: &steps[word * 64..], targets: targets.clone(), length: *length, sums, weights };
+        for (y, rows) in fans.rows.iter().enumerate() {
             let rows = &rows[rows.partition_point(|row| row.to < targets.start)..];
             let rows = &rows[..rows.partition_point(|row| row.to < targets.end)];
             if rows.is_empty() {
                 continue;
             }
-            for columns in spans.chunk_by(|(a, _), (b, _)| a == b) {
-                let x = columns[0].0;
-                for channel in 0..inputs {
-                    let mut pattern = patterns[x * inputs + channel];
-                    if pattern == 0 {
-                        continue;
-                    }
-                    let key = (y * fans.width + x) * inputs + channel;
-                    let worth = raster.worth[if raster.worth.len() == 1 { 0 } else { key }];
-                    let worth = if negative { -worth } else { worth };
-                    let (group, weight) = (channel / group_in * group_out, channel * fans.stride);
-                    while pattern != 0 {
-                        let step = steps[pattern.trailing_zeros() as usize];
-                        pattern &= pattern - 1;
-                        if step == NOTHING {
-                            continue;
-                        }
-                        let to = step as usize * targets.len() * length + group;
-                        for row in rows {
-                            let (to, weight) = (to + (row.to - targets.start) * length, row.weight + weight);
-                            for (_, column) in columns {
-                                // SAFETY: all weights and targets exist, as was checked.
-                                unsafe {
-                                    let (to, from) =
-                                        (arrivals.add(to + column.to), weights.add(weight + column.weight));
-                                    add(to, from, column.count, V::splat(worth * row.share * column.share));
-                                }
-                            }
-                        }
+            for &(x, ref span) in spans {
+                let first = (y * fans.width + x) * inputs;
+                let worth = &raster.worth[if raster.worth.len() == 1 { 0..1 } else { first..first + inputs }];
+                let pixel = (&patterns[first..first + inputs], worth, negative);
+                // SAFETY: all weights and targets exist, as was checked.
+                unsafe {
+                    match (span.count / V::LANES, span.count % V::LANES) {
+                        (0, _) => spread::<V, 0, true>(fans, pixel, rows, span, &arrivals),
+                        (1, 0) => spread::<V, 1, false>(fans, pixel, rows, span, &arrivals),
+                        (1, _) => spread::<V, 1, true>(fans, pixel, rows, span, &arrivals),
+                        (2, _) => spread::<V, 2, true>(fans, pixel, rows, span, &arrivals),
+                        (3, _) => spread::<V, 3, true>(fans, pixel, rows, span, &arrivals),
+                        _ => spread::<V, { usize::MAX }, true>(fans, pixel, rows, span, &arrivals),
                     }
                 }
             }
@@ -203,23 +197,54 @@ pub(crate) unsafe fn deliver<V: Vector<Scalar: Number>>(
     }
 }
 
-/// Adds so many weights times a value. Zero is added to the rest of the last register, since it is faster to store a whole
-/// one, and to load it soon.
+/// Adds the spikes of a pixel's neurons to a span of targets, `WHOLE` registers of them (of [`usize::MAX`] as many as there
+/// are) and, if `REST`, what does not fill one.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; there must be as many weights, and sums up to a register more.
+/// As for [`deliver`]; patterns and worths must be those of the neurons (or one worth of all), and the span that long.
 #[inline(always)]
-unsafe fn add<V: Vector>(to: *mut V::Scalar, from: *const V::Scalar, count: usize, value: V) {
-    // SAFETY: the caller's word.
-    unsafe {
-        let mut at = 0;
-        while at + V::LANES <= count {
-            V::load(to.add(at)).add_product(value, V::load(from.add(at))).store(to.add(at));
-            at += V::LANES;
+unsafe fn spread<V: Vector<Scalar: Number>, const WHOLE: usize, const REST: bool>(
+    fans: &Fans<V::Scalar>,
+    (patterns, worth, negative): (&[u64], &[V::Scalar], bool),
+    rows: &[Span<V::Scalar>],
+    span: &Span<V::Scalar>,
+    arrivals: &Arrivals<'_, V::Scalar>,
+) {
+    let [inputs, outputs] = fans.channels;
+    let whole = if WHOLE == usize::MAX { span.count / V::LANES } else { WHOLE };
+    let rest = span.count % V::LANES;
+    for (channel, &pattern) in patterns.iter().enumerate() {
+        let mut pattern = pattern;
+        if pattern == 0 {
+            continue;
         }
-        if at < count {
-            let weights = V::load_first(from.add(at), count - at);
-            V::load(to.add(at)).add_product(value, weights).store(to.add(at));
+        let worth = worth[if worth.len() == 1 { 0 } else { channel }] * span.share;
+        let worth = if negative { -worth } else { worth };
+        let group = if fans.groups == 1 { 0 } else { channel * fans.groups / inputs * (outputs / fans.groups) };
+        let weight = span.weight + channel * fans.stride;
+        while pattern != 0 {
+            let step = arrivals.steps[pattern.trailing_zeros() as usize];
+            pattern &= pattern - 1;
+            if step == NOTHING {
+                continue;
+            }
+            let line = step as usize * arrivals.targets.len();
+            for row in rows {
+                let to = (line + row.to - arrivals.targets.start) * arrivals.length + span.to + group;
+                // SAFETY: the caller's word.
+                unsafe {
+                    let (to, from) = (arrivals.sums.add(to), arrivals.weights.add(row.weight + weight));
+                    let value = V::splat(worth * row.share);
+                    for at in (0..whole).map(|register| register * V::LANES) {
+                        V::load(to.add(at)).add_product(value, V::load(from.add(at))).store(to.add(at));
+                    }
+                    if REST && rest > 0 {
+                        // Zero is added to the rest of the register: it is faster to store a whole one, and to load it soon.
+                        let (to, weights) = (to.add(whole * V::LANES), V::load_first(from.add(whole * V::LANES), rest));
+                        V::load(to).add_product(value, weights).store(to);
+                    }
+                }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::gates::Number;
 use crate::kernels::MOST_LANES;
 use crate::vector::Vector;
+use std::ops::Range;
 
 /// No row of arrivals.
 pub const NOTHING: u32 = u32::MAX;
@@ -56,7 +57,7 @@ pub struct Grid<'a, T> {
     pub arriving: Arriving<'a, T>,
     /// Steps to run; what arrives later counts only for the counterweight.
     pub steps: usize,
-    /// At which potential they spike.
+    /// At which potential they spike; positive.
     pub threshold: T,
     /// Step in which a counterweight arrives too: 1 less all that arrives in any step.
     pub readout: usize,
@@ -165,23 +166,66 @@ impl Block {
         }
     }
 
-    /// Marks spikes: `sums` has those of some steps from a multiple of [`SUMMED`] on, the first step's as the lowest bit of
-    /// a number.
+    /// Marks the spikes of some steps from a multiple of [`SUMMED`] on, of which the first is the lowest bit of a number:
+    /// those of `steps` that a neuron is not `without`.
     ///
     /// # Safety
     /// The instruction set of `V` must be available.
     #[inline(always)]
-    unsafe fn mark<V: Vector>(self, sums: [V; AT_ONCE], step: usize, marks: &mut Marks<'_>) {
+    unsafe fn mark<V: Vector>(self, without: [V; AT_ONCE], steps: u32, step: usize, marks: &mut Marks<'_>) {
+        if steps == 0 {
+            return;
+        }
         let first = step / 64 * marks.population + marks.first + self.first;
-        for (k, sums) in sums.into_iter().enumerate().filter(|&(k, _)| self.lanes[k] > 0) {
-            let mut spikes = [0u32; MOST_LANES];
+        for (k, without) in without.into_iter().enumerate().filter(|&(k, _)| self.lanes[k] > 0) {
+            let mut numbers = [0u32; MOST_LANES];
             // SAFETY: there is room for a register of numbers.
-            unsafe { sums.compress_integers((1 << V::LANES) - 1, spikes.as_mut_ptr()) };
+            unsafe { without.compress_integers((1 << V::LANES) - 1, numbers.as_mut_ptr()) };
             let patterns = &mut marks.patterns[first + k * V::LANES..][..self.lanes[k]];
-            for (pattern, spikes) in patterns.iter_mut().zip(spikes) {
-                *pattern |= u64::from(spikes) << (step % 64);
+            for (pattern, &without) in patterns.iter_mut().zip(&numbers) {
+                *pattern |= u64::from(steps & !without) << (step % 64);
             }
         }
+    }
+
+    /// Marks spikes in some steps, one of each neuron at most: it has `waited` for so many of them. One that has waited for
+    /// all spikes in the last, if it has been `silent`. Gives how many there are.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be available.
+    #[inline(always)]
+    unsafe fn mark_last<V: Vector>(
+        self,
+        waited: [V; AT_ONCE],
+        silent: [V; AT_ONCE],
+        steps: Range<usize>,
+        marks: &mut Marks<'_>,
+    ) -> u64 {
+        let mut count = 0;
+        for k in 0..AT_ONCE {
+            let [mut waits, mut silences] = [[0u32; MOST_LANES]; 2];
+            // SAFETY: there is room for a register of numbers.
+            unsafe {
+                waited[k].compress_integers((1 << V::LANES) - 1, waits.as_mut_ptr());
+                silent[k].compress_integers((1 << V::LANES) - 1, silences.as_mut_ptr());
+            }
+            let [first, last] = [steps.start as u32, steps.end as u32 - 1];
+            for word in first / 64..=last / 64 {
+                let mut bits = [0u64; MOST_LANES];
+                for (bit, (&waited, &silent)) in bits.iter_mut().zip(waits.iter().zip(&silences)) {
+                    let step = (first + waited).min(last);
+                    // Numbers, so that registers of neurons are marked at once.
+                    let spikes = u64::from(waited <= last - first) | u64::from(silent > 0);
+                    *bit = (spikes & u64::from(step / 64 == word)) << (step % 64);
+                }
+                let at = word as usize * marks.population + marks.first + self.first + k * V::LANES;
+                for (pattern, &bit) in marks.patterns.iter_mut().skip(at).zip(&bits[..self.lanes[k]]) {
+                    *pattern |= bit;
+                    count += u64::from(bit != 0);
+                }
+            }
+        }
+        count
     }
 
     /// The sum of all neurons' counts.
@@ -201,13 +245,13 @@ impl Block {
     }
 }
 
-/// Runs all steps and marks spikes; `potentials` gets that of each neuron at its last spike, if it has room for them.
+/// Runs all steps and marks spikes; if `READS`, `potentials` gets that of each neuron at its last spike.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; all rows must exist, and `potentials` must be empty or have a number for
-/// each neuron.
+/// The instruction set of `V` must be available; all rows must exist, and `potentials` must have a number for each
+/// neuron, if `READS`.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
+pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
     grid: &Grid<'_, V::Scalar>,
     potentials: &mut [V::Scalar],
     marks: &mut Marks<'_>,
@@ -222,79 +266,120 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>>(
         let threshold = V::splat(grid.threshold);
         // Before anything arrives nothing happens.
         let begin = rows.iter().position(|&row| row != NOTHING).unwrap_or(grid.readout).min(grid.readout);
+        // Where nothing arrives behind the readout, a neuron spikes once more at most, and its potential grows until then.
+        let grows = !READS
+            && !grid.latch
+            && (grid.sent..grid.steps).contains(&(grid.readout + 1))
+            && rows[grid.readout + 1..].iter().all(|&row| row == NOTHING)
+            && grid.rectifier.is_none_or(|step| step + 1 == grid.steps);
+        let end = if grows { grid.readout + 1 } else { grid.steps };
         for first in (0..neurons).step_by(AT_ONCE * V::LANES) {
             let block = Block::new::<V>(first, neurons);
-            let mut total = [V::zero(); AT_ONCE];
-            for &row in rows.iter().filter(|&&row| row != NOTHING) {
-                let arriving = block.load::<V>(row_of(row));
-                for k in 0..AT_ONCE {
-                    total[k] = total[k].add(arriving[k]);
-                }
-            }
-            let [mut current, mut potential, mut spiked, mut summed, mut counted, mut found] =
-                [[V::zero(); AT_ONCE]; 6];
-            for (step, &row) in rows.iter().enumerate().take(grid.steps).skip(begin) {
+            let [mut current, mut potential, mut total, mut found] = [[V::zero(); AT_ONCE]; 4];
+            // Ones and zeros: products with them are exact.
+            let mut silent = [one; AT_ONCE];
+            // Of the steps in which spikes were looked for, those without one: their bits, and how many.
+            let [mut without, mut missing] = [[V::zero(); AT_ONCE]; 2];
+            let (mut looked, mut looks) = (0, 0);
+            for (step, &row) in rows.iter().enumerate().take(end).skip(begin) {
                 if row != NOTHING || step == grid.readout {
                     let mut arriving = [V::zero(); AT_ONCE];
                     if row != NOTHING {
                         arriving = block.load(row_of(row));
                     }
-                    for k in 0..AT_ONCE {
-                        if step == grid.readout {
+                    if step <= grid.readout {
+                        for k in 0..AT_ONCE {
+                            total[k] = total[k].add(arriving[k]);
+                        }
+                    }
+                    if step == grid.readout {
+                        for &row in rows[step + 1..].iter().filter(|&&row| row != NOTHING) {
+                            let late = block.load::<V>(row_of(row));
+                            for k in 0..AT_ONCE {
+                                total[k] = total[k].add(late[k]);
+                            }
+                        }
+                        for k in 0..AT_ONCE {
                             arriving[k] = arriving[k].add(one.add_product(total[k], minus));
                         }
+                    }
+                    for k in 0..AT_ONCE {
                         let received = arriving[k].nonzero() & block.mask(k);
                         counts.received += u64::from(received.count_ones());
                         current[k] = current[k].add(arriving[k]);
                     }
                 }
-                let mut crossing = 0;
                 for k in 0..AT_ONCE {
                     potential[k] = potential[k].add(current[k]);
-                    crossing |= potential[k].at_least(threshold);
                 }
                 let rectifies = grid.rectifier == Some(step);
                 let sent = step.checked_sub(grid.sent);
-                if rectifies || (step >= grid.first && crossing != 0) {
+                // From the readout on, few steps are without a spike.
+                let mut crosses = step >= grid.readout;
+                if !crosses {
+                    let crossing = potential.map(|potential| potential.at_least(threshold));
+                    crosses = crossing != [0; AT_ONCE];
+                }
+                if rectifies || (step >= grid.first && crosses) {
                     let bit = V::splat(Number::bit(sent.unwrap_or(0) % SUMMED));
+                    if let Some(sent) = sent {
+                        looked |= 1 << (sent % SUMMED);
+                        looks += 1;
+                    }
                     for k in 0..AT_ONCE {
-                        // Ones and zeros: products with them are exact.
                         let below = threshold.exceeds(potential[k]);
-                        let silent = one.add_product(spiked[k], minus);
-                        let mut spikes = one.add_product(below, minus);
-                        if rectifies {
-                            spikes = spikes.add_product(below, silent);
+                        let mut none = below;
+                        if rectifies || grid.latch {
+                            let mut spikes = one.add_product(below, minus);
+                            if rectifies {
+                                spikes = spikes.add_product(below, silent[k]);
+                            }
+                            if grid.latch {
+                                spikes = V::zero().add_product(spikes, silent[k]);
+                            }
+                            none = one.add_product(spikes, minus);
                         }
-                        if grid.latch {
-                            spikes = V::zero().add_product(spikes, silent);
-                        }
-                        spiked[k] = spiked[k].add_product(spikes, silent);
+                        silent[k] = V::zero().add_product(silent[k], none);
                         if step < grid.readout {
-                            counts.early += u64::from((spikes.nonzero() & block.mask(k)).count_ones());
+                            counts.early += u64::from((!none.nonzero() & block.mask(k)).count_ones());
                         } else if let Some(early) = grid.early.filter(|_| step == grid.readout) {
-                            let early = spikes.nonzero() & potential[k].at_least(V::splat(early)) & block.mask(k);
+                            let early = !none.nonzero() & potential[k].at_least(V::splat(early)) & block.mask(k);
                             counts.early += u64::from(early.count_ones());
                         }
                         if sent.is_some() {
-                            summed[k] = summed[k].add_product(spikes, bit);
-                            counted[k] = counted[k].add(spikes);
+                            without[k] = without[k].add_product(none, bit);
+                            missing[k] = missing[k].add(none);
                         }
-                        if !potentials.is_empty() {
-                            let before = one.add_product(spikes, minus);
-                            found[k] = V::zero().add_product(found[k], before).add_product(potential[k], spikes);
+                        if READS {
+                            let spikes = one.add_product(none, minus);
+                            found[k] = V::zero().add_product(found[k], none).add_product(potential[k], spikes);
                         }
                         // What a silent neuron does that crosses again makes no difference, nor what any does in the end.
                         potential[k] = V::zero().add_product(potential[k], below);
                         current[k] = V::zero().add_product(current[k], below);
                     }
                 }
-                if let Some(sent) = sent.filter(|sent| sent % SUMMED == SUMMED - 1 || step + 1 == grid.steps) {
-                    block.mark(summed, sent / SUMMED * SUMMED, marks);
-                    summed = [V::zero(); AT_ONCE];
+                if let Some(sent) = sent.filter(|sent| sent % SUMMED == SUMMED - 1 || step + 1 == end) {
+                    block.mark(without, looked, sent / SUMMED * SUMMED, marks);
+                    without = [V::zero(); AT_ONCE];
+                    looked = 0;
                 }
             }
-            counts.spikes += block.total(counted);
-            if !potentials.is_empty() {
+            counts.spikes += looks * block.lanes.iter().sum::<usize>() as u64 - block.total(missing);
+            if grows {
+                let [mut waits, mut waited] = [[one; AT_ONCE], [V::zero(); AT_ONCE]];
+                for _ in end..grid.steps {
+                    for k in 0..AT_ONCE {
+                        potential[k] = potential[k].add(current[k]);
+                        waits[k] = V::zero().add_product(waits[k], threshold.exceeds(potential[k]));
+                        waited[k] = waited[k].add(waits[k]);
+                    }
+                }
+                let steps = end - grid.sent..grid.steps - grid.sent;
+                let silent = if grid.rectifier.is_some() { silent } else { [V::zero(); AT_ONCE] };
+                counts.spikes += block.mark_last(waited, silent, steps, marks);
+            }
+            if READS {
                 block.store(found, potentials.as_mut_ptr());
             }
         }
@@ -330,9 +415,9 @@ pub(crate) unsafe fn integrate<V: Vector<Scalar: Number>, const SIGNED: bool>(
             for cost in &mut cost {
                 *cost = V::zero().add_product(*cost, minus);
             }
-            let mut counted = [V::zero(); AT_ONCE];
+            let mut missing = [V::zero(); AT_ONCE];
             for (chunk, rows) in rows.chunks(SUMMED).enumerate() {
-                let [mut summed, mut opposite] = [[V::zero(); AT_ONCE]; 2];
+                let [mut without, mut without_opposite] = [[V::zero(); AT_ONCE]; 2];
                 for (step, &row) in rows.iter().enumerate() {
                     let bit = V::splat(Number::bit(step));
                     let mut arriving = [V::zero(); AT_ONCE];
@@ -345,25 +430,27 @@ pub(crate) unsafe fn integrate<V: Vector<Scalar: Number>, const SIGNED: bool>(
                             v = v.add(arriving[k]);
                         }
                         // A product with 0 or 1 is exact: the difference is rounded once, at every level.
-                        let mut spikes = one.add_product(level[k].exceeds(v), minus);
-                        summed[k] = summed[k].add_product(spikes, bit);
-                        counted[k] = counted[k].add(spikes);
+                        let below = level[k].exceeds(v);
+                        without[k] = without[k].add_product(below, bit);
+                        missing[k] = missing[k].add(below);
+                        let mut spikes = one.add_product(below, minus);
                         if SIGNED {
-                            let negated = V::zero().add_product(v, minus);
-                            let other = one.add_product(level[k].exceeds(negated), minus);
-                            opposite[k] = opposite[k].add_product(other, bit);
-                            spikes = spikes.add_product(other, minus);
-                            counted[k] = counted[k].add(other);
+                            let above = level[k].exceeds(V::zero().add_product(v, minus));
+                            without_opposite[k] = without_opposite[k].add_product(above, bit);
+                            missing[k] = missing[k].add(above);
+                            spikes = spikes.add(above).add(minus);
                         }
                         potential[k] = v.add_product(spikes, cost[k]);
                     }
                 }
-                block.mark(summed, chunk * SUMMED, marks);
+                let steps = ((1u64 << rows.len()) - 1) as u32;
+                block.mark(without, steps, chunk * SUMMED, marks);
                 if let Some(negative) = negative.as_deref_mut().filter(|_| SIGNED) {
-                    block.mark(opposite, chunk * SUMMED, negative);
+                    block.mark(without_opposite, steps, chunk * SUMMED, negative);
                 }
             }
-            count += block.total(counted);
+            let looks = rows.len() * if SIGNED { 2 } else { 1 };
+            count += (looks * block.lanes.iter().sum::<usize>()) as u64 - block.total(missing);
             block.store(potential, potentials.as_mut_ptr());
         }
     }

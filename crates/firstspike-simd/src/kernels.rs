@@ -539,7 +539,13 @@ macro_rules! compile {
                 marks: &mut Marks<'_>,
             ) -> GridCounts {
                 // SAFETY: the caller's word.
-                unsafe { grid::run::<$vector>(grid, potentials, marks) }
+                unsafe {
+                    if potentials.is_empty() {
+                        grid::run::<$vector, false>(grid, potentials, marks)
+                    } else {
+                        grid::run::<$vector, true>(grid, potentials, marks)
+                    }
+                }
             }
 
             /// # Safety

@@ -517,10 +517,12 @@ struct Decisions {
     waits: bool,
     rectifies: bool,
     signed: bool,
+    /// Whether anything arrives behind the readout.
+    late: bool,
 }
 
 fn all_steps<T: Float>(decisions: Decisions, arrivals: &[bool], numbers: &[f64]) {
-    let Decisions { neurons, levels, latch, waits, rectifies, signed } = decisions;
+    let Decisions { neurons, levels, latch, waits, rectifies, signed, late } = decisions;
     let steps = 4 * (levels - 1);
     let mut at = 0;
     // Multiples of a power of two, so that thresholds are met exactly.
@@ -532,7 +534,7 @@ fn all_steps<T: Float>(decisions: Decisions, arrivals: &[bool], numbers: &[f64])
     let mut rows = Vec::new();
     let mut count = 0;
     for step in 0..steps {
-        let arrives = arrivals[step % arrivals.len()];
+        let arrives = arrivals[step % arrivals.len()] && (late || step <= 2 * (levels - 1));
         rows.push(if arrives { count } else { NOTHING });
         count += u32::from(arrives);
     }
@@ -698,12 +700,12 @@ proptest! {
     fn all_steps_equal_the_naive_twin(
         neurons in prop_oneof![1usize..40, 60usize..140],
         levels in prop_oneof![2usize..12, 17usize..30],
-        decisions in any::<[bool; 4]>(),
+        decisions in any::<[bool; 5]>(),
         arrivals in prop::collection::vec(any::<bool>(), 1..9),
         numbers in prop::collection::vec(-0.5f64..0.5, 31),
     ) {
-        let [latch, waits, rectifies, signed] = decisions;
-        let decisions = Decisions { neurons, levels, latch, waits, rectifies, signed };
+        let [latch, waits, rectifies, signed, late] = decisions;
+        let decisions = Decisions { neurons, levels, latch, waits, rectifies, signed, late };
         all_steps::<f32>(decisions, &arrivals, &numbers);
         all_steps::<f64>(decisions, &arrivals, &numbers);
     }

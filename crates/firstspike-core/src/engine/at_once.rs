@@ -194,18 +194,19 @@ impl<T: Real> Workspace<T> {
             Stage::Concat { sources } => {
                 let mut first = 0;
                 for &source in sources {
-                    let width = network.populations()[source].shape.channels;
-                    let channels = population.shape.channels;
-                    raster.take(rasters(&self.signals[source]), |neuron| {
-                        Some(neuron / width * channels + first + neuron % width)
-                    });
+                    let (from, width) = (rasters(&self.signals[source]), network.populations()[source].shape.channels);
+                    for pixel in 0..population.shape.pixels() {
+                        let to = pixel * population.shape.channels + first;
+                        raster.take(from, pixel * width..(pixel + 1) * width, to);
+                    }
                     first += width;
                 }
             }
             Stage::Permute { source, to } => {
-                raster.take(rasters(&self.signals[*source]), |neuron| {
-                    Some(to[neuron]).filter(|&to| to != NOWHERE).map(|to| to as usize)
-                });
+                let from = rasters(&self.signals[*source]);
+                for (neuron, &to) in to.iter().enumerate().filter(|&(_, &to)| to != NOWHERE) {
+                    raster.take(from, neuron..neuron + 1, to as usize);
+                }
             }
             _ => unreachable!("no other stages have trains"),
         }
