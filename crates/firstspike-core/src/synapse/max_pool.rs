@@ -277,12 +277,17 @@ impl MaxPool {
                     }
                 }
                 for (channel, (own, awaited)) in own.iter_mut().zip(awaited).enumerate() {
+                    if !self.takes_minimum(channel) {
+                        *own = if *awaited > 0 { lowest(*own) } else { 0 };
+                        *awaited = u32::from(*awaited > 0 && *own == 0);
+                        to.spikes += u64::from(*own != 0);
+                        continue;
+                    }
                     // Step by step, until as many have spiked as are waited for.
                     let mut steps = std::mem::take(own);
                     while steps != 0 && *awaited > 0 {
                         let step = lowest(steps);
-                        let spikes =
-                            if *awaited == 1 { 1 } else { pixels().filter(|pixel| pixel[channel] & step != 0).count() };
+                        let spikes = pixels().filter(|pixel| pixel[channel] & step != 0).count();
                         *awaited = awaited.saturating_sub(spikes as u32);
                         if *awaited == 0 {
                             *own = step;
