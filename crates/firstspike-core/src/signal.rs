@@ -308,11 +308,9 @@ impl<T: Real> Raster<T> {
 
     /// Takes over the spikes of some neurons that have other addresses here, one after the other. Both have as many steps.
     pub(crate) fn take(&mut self, from: &Self, neurons: Range<usize>, to: usize) {
-        if self.worth.len() == 1 && (from.worth.len() > 1 || from.worth != self.worth) {
-            self.worth.resize(self.neurons, self.worth[0]);
-        }
         let own = to..to + neurons.len();
-        if self.worth.len() > 1 {
+        if self.worth.len() > 1 || self.worth != from.worth {
+            self.worth.resize(self.neurons, self.worth[0]);
             for (own, neuron) in self.worth[own.clone()].iter_mut().zip(neurons.clone()) {
                 *own = from.worth(neuron);
             }
@@ -461,6 +459,39 @@ impl<T: Real> Signal<T> {
             Self::Spikes(spikes) => spikes.spikes(),
             Self::Train(steps) => steps.iter().map(SpikeList::spikes).sum(),
             Self::Raster(raster) => raster.spikes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raster(patterns: &[u64], worth: &[f64]) -> Raster<f64> {
+        let mut raster = Raster::default();
+        raster.begin(patterns.len(), 64, false);
+        raster.patterns.copy_from_slice(patterns);
+        raster.worth = worth.to_vec();
+        raster
+    }
+
+    #[test]
+    fn spikes_that_are_taken_over_keep_their_worth() {
+        for worths in [[0.5, 0.5], [0.5, 2.0], [1.0, 1.0], [1.0, 0.25]] {
+            let [a, b] = worths;
+            for (first, second) in
+                [(raster(&[1, 6], &[a]), raster(&[5], &[b])), (raster(&[1, 6], &[a, b]), raster(&[5], &[b]))]
+            {
+                let mut both = raster(&[0; 3], &[1.0]);
+                both.take(&first, 0..2, 0);
+                both.take(&second, 0..1, 2);
+                let expected = [(0, 0, a), (1, 1, first.worth(1)), (2, 1, first.worth(1)), (0, 2, b), (2, 2, b)];
+                assert_eq!(both.entries().collect::<Vec<_>>(), expected);
+                assert_eq!(both.spikes, 5);
+                let mut single = raster(&[0], &[1.0]);
+                single.take(&first, 1..2, 0);
+                assert_eq!(single.entries().collect::<Vec<_>>(), [(1, 0, first.worth(1)), (2, 0, first.worth(1))]);
+            }
         }
     }
 }
