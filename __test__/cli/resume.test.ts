@@ -38,7 +38,8 @@ describe.concurrent('an evaluation that was killed', () => {
     const figures = ({ imagesPerSecond, ...others }: Record<string, unknown>) => others;
     expect(figures(JSON.parse(stdout))).toEqual(figures(whole));
     expect(existsSync(file)).toBe(false);
-  });
+    // Spike by spike, thousands of images take a while on a busy machine.
+  }, 120_000);
 
   test('is not confused with other files', async () => {
     const { problems } = await fail(2, ...args, '--resume', folder.write('other.json', Buffer.from('{}')));
