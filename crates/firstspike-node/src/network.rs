@@ -301,39 +301,27 @@ fn start<'env, T: Handover>(
     let work = move || {
         let reference = reference.as_deref();
         let (cancel, progress) = (&*cancel, &*progress);
+        macro_rules! run {
+            ($images:ident) => {{
+                let request = Request {
+                    reference,
+                    engine,
+                    paths,
+                    early_exit,
+                    disturbance,
+                    first_image,
+                    record,
+                    images: $images,
+                    count,
+                    cancel,
+                    progress,
+                };
+                runner.run_on(&request, &sequence)
+            }};
+        }
         match &images {
-            Numbers::Single(images) => runner.run_on(
-                &Request {
-                    reference,
-                    engine,
-                    paths,
-                    early_exit,
-                    disturbance,
-                    first_image,
-                    record,
-                    images,
-                    count,
-                    cancel,
-                    progress,
-                },
-                &sequence,
-            ),
-            Numbers::Double(images) => runner.run_on(
-                &Request {
-                    reference,
-                    engine,
-                    paths,
-                    early_exit,
-                    disturbance,
-                    first_image,
-                    record,
-                    images,
-                    count,
-                    cancel,
-                    progress,
-                },
-                &sequence,
-            ),
+            Numbers::Single(images) => run!(images),
+            Numbers::Double(images) => run!(images),
         }
     };
     spawn(env, options.threads, work, BindingOutcome::from)

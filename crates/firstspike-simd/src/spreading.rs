@@ -94,7 +94,7 @@ impl Spreading {
         self.output.iter().product()
     }
 
-    /// Rows of packed weights for each of `lines` lines of channels of the outputs.
+    /// Rows of packed weights of each line of output channels: so many channels as a line of the cache holds.
     fn rows(&self) -> usize {
         self.blocks.iter().map(Block::taps).sum::<usize>() * self.input[2]
     }
@@ -147,8 +147,9 @@ impl Spreading {
             let channels = line..outputs.min(line + lanes);
             for Block { rows: ky, columns: kx } in &self.blocks {
                 for input in 0..inputs {
-                    for tap in (0..ky.taps).map(|k| ky.tap + k * ky.step) {
-                        for tap in (0..kx.taps).map(|k| tap * self.kernel[1] + kx.tap + k * kx.step) {
+                    for y in (0..ky.taps).map(|k| ky.tap + k * ky.step) {
+                        for x in (0..kx.taps).map(|k| kx.tap + k * kx.step) {
+                            let tap = y * self.kernel[1] + x;
                             let from = &weights[(tap * inputs + input) * outputs..][..outputs][channels.clone()];
                             let Some(row) = rows.next() else { return };
                             row[..from.len()].copy_from_slice(from);

@@ -160,18 +160,20 @@ impl<T: Real> Workspace<T> {
         let population = &network.populations()[index];
         let shape = population.shape;
         let Stage::Neurons { bias, .. } = &population.stage else { return };
+        let mut state = std::mem::take(&mut self.quartz);
+        let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels)).copied();
+        let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+        let mismatch = |neuron| disturbed.map_or(T::ZERO, |disturbed| disturbed.mismatch(neuron));
+        quartz.begin(&mut state, shape.len(), biases, mismatch);
         // The counterweight needs the sum of all inputs, which synapses from a helper neuron provide on a chip.
         let mut input = std::mem::take(&mut self.values);
         input.clear();
         input.resize(shape.len(), T::ZERO);
         for step in 0..quartz.steps() {
+            input.fill(T::ZERO);
             self.arrive(network, engine, index, step, &mut input);
+            state.add_total(step, &mut input);
         }
-        let mut state = std::mem::take(&mut self.quartz);
-        let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels)).copied();
-        let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
-        let mismatch = |neuron| disturbed.map_or(T::ZERO, |disturbed| disturbed.mismatch(neuron));
-        quartz.begin(&mut state, &input, biases, mismatch);
         let mut moved = Vec::new();
         for step in 0..quartz.steps() {
             input.fill(T::ZERO);

@@ -80,6 +80,25 @@ pub(crate) struct QuartzState<T> {
     spiked: Vec<bool>,
 }
 
+impl<T: Real> QuartzState<T> {
+    /// Adds what arrives in a step to the sum of all inputs: step by step, as neurons that run all steps at once do, so that
+    /// rounding is the same. `input` has the weighted spikes, and is used up.
+    pub(crate) fn add_total(&mut self, step: usize, input: &mut [T]) {
+        self.add_bias(step, input);
+        for (total, &input) in self.total.iter_mut().zip(&*input) {
+            *total += input;
+        }
+    }
+
+    /// Adds the spikes of biases.
+    fn add_bias(&self, step: usize, input: &mut [T]) {
+        let from = self.bias.partition_point(|&(at, ..)| (at as usize) < step);
+        for &(_, neuron, weight) in self.bias[from..].iter().take_while(|&&(at, ..)| at as usize == step) {
+            input[neuron as usize] += weight;
+        }
+    }
+}
+
 impl Quartz {
     /// Neurons of the authors' simulation.
     pub fn new(levels: usize) -> Self {
@@ -157,17 +176,15 @@ impl Quartz {
         T::from_f64((2.0 * last - step as f64) / last)
     }
 
-    /// Prepares for an image: `total` has the weighted inputs of the whole window, without the bias; `mismatch` tells by
-    /// how much a neuron's threshold is off.
+    /// Prepares for an image: `mismatch` tells by how much a neuron's threshold is off.
     pub(crate) fn begin<T: Real>(
         self,
         state: &mut QuartzState<T>,
-        total: &[T],
+        count: usize,
         bias: impl Iterator<Item = T>,
         mismatch: impl Fn(usize) -> T,
     ) {
-        let count = total.len();
-        for values in [&mut state.current, &mut state.potential] {
+        for values in [&mut state.current, &mut state.potential, &mut state.total] {
             values.clear();
             values.resize(count, T::ZERO);
         }
@@ -176,12 +193,9 @@ impl Quartz {
         state.threshold.extend((0..count).map(|neuron| threshold * (T::ONE + mismatch(neuron))));
         state.spiked.clear();
         state.spiked.resize(count, false);
-        state.total.clear();
-        state.total.extend_from_slice(total);
         state.bias.clear();
         for (b, neuron) in bias.zip(0..) {
             if let Some((step, weight)) = self.bias_spike(b) {
-                state.total[neuron as usize] += weight;
                 state.bias.push((step as u32, neuron, weight));
             }
         }
@@ -236,10 +250,7 @@ impl Quartz {
         if self.rectify && step > rectifier {
             return 0;
         }
-        let from = state.bias.partition_point(|&(at, ..)| (at as usize) < step);
-        for &(_, neuron, weight) in state.bias[from..].iter().take_while(|&&(at, ..)| at as usize == step) {
-            input[neuron as usize] += weight;
-        }
+        state.add_bias(step, input);
         if step == readout {
             for (input, &total) in input.iter_mut().zip(&state.total) {
                 *input += T::ONE - total;

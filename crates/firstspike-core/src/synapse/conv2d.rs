@@ -4,9 +4,11 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
-use crate::synapse::{self, ConvolutionScratch, Path, Paths};
+use crate::synapse::{ConvolutionScratch, Path, Paths};
 use crate::weights::RawWeights;
 use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// Channels of an image whose spikes may be stamped, at most.
 const FEW_CHANNELS: usize = 4;
@@ -26,8 +28,9 @@ pub struct Conv2d<T> {
     sliding: Sliding,
     /// How spikes spread from their inputs, where that is faster.
     spread: Option<Spread<T>>,
-    /// What a spike does to its targets, where an image has few channels: fewer spikes than pixels, maybe.
-    stamps: Option<Stamps<T>>,
+    /// What a spike does to its targets, where an image has few channels: fewer spikes than pixels, maybe. Made when it is
+    /// first needed; nothing where it would take too many weights.
+    stamps: OnceLock<Option<Stamps<T>>>,
     /// The same over an image with margins of zeros at its sides, in which every column has all of its taps.
     widened: Widened,
     /// What the first channel of each row and of each column reaches on its axis.
@@ -77,14 +80,23 @@ struct Cost {
     spike: f64,
 }
 
-/// Weights once more, in the order in which spikes meet them.
+/// Weights once more, in the order in which spikes meet them: packed when they are first needed, since many layers are
+/// always dense, and a network's twin has no spikes.
 #[derive(Clone, Debug)]
 struct Spread<T> {
     spreading: Spreading,
-    packed: Aligned<T>,
+    packed: OnceLock<Aligned<T>>,
 }
 
 impl<T: Real> Spread<T> {
+    fn packed(&self, weights: &[T]) -> &[T] {
+        self.packed.get_or_init(|| {
+            let mut packed = Aligned::zeros(self.spreading.packed::<T>());
+            self.spreading.pack(weights, &mut packed);
+            packed
+        })
+    }
+
     /// Nothing for kernels that it does not suit.
     fn new(geometry: &Geometry, groups: usize) -> Option<Self> {
         let Geometry { input, output, kernel, stride, dilation, pad } = *geometry;
@@ -93,8 +105,7 @@ impl<T: Real> Spread<T> {
         }
         let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
         let spreading = Spreading::new(sizes(input), sizes(output), kernel, stride, pad);
-        let packed = Aligned::zeros(spreading.packed::<T>());
-        Some(Self { spreading, packed })
+        Some(Self { spreading, packed: OnceLock::new() })
     }
 }
 
@@ -176,9 +187,18 @@ impl<T: Real> Conv2d<T> {
         let Geometry { input, .. } = geometry;
         let reach = [(0, input.height), (1, input.width)]
             .map(|(axis, count)| (0..count).map(|at| Windows::new(geometry.windows(axis, at))).collect());
-        let mut conv =
-            Self { geometry, groups, weights, sliding, spread, stamps: None, widened, reach, costs: Vec::new() };
-        conv.change_weights(|_| ());
+        let mut conv = Self {
+            geometry,
+            groups,
+            weights,
+            sliding,
+            spread,
+            stamps: OnceLock::new(),
+            widened,
+            reach,
+            costs: Vec::new(),
+        };
+        conv.costs = conv.costs();
         Ok(conv)
     }
 
@@ -207,16 +227,33 @@ impl<T: Real> Conv2d<T> {
 
     pub(super) fn change_weights(&mut self, change: impl FnOnce(&mut [T])) {
         change(&mut self.weights);
-        if let Some(Spread { spreading, packed }) = &mut self.spread {
-            spreading.pack(&self.weights, packed);
+        if let Some(Spread { packed, .. }) = &mut self.spread {
+            *packed = OnceLock::new();
         }
-        if self.geometry.input.channels <= FEW_CHANNELS {
-            let sizes = [self.geometry.input.len(), self.geometry.output.len()];
-            self.stamps = synapse::stamps(sizes, MOST_STAMPED, |neuron, visit| {
-                self.each_row(neuron, |target, weights| visit(target, weights, T::ONE));
-            });
-        }
-        self.costs = self.costs();
+        self.stamps = OnceLock::new();
+    }
+
+    /// The stamps of all neurons: those share one whose targets and weights lie alike.
+    fn stamps(&self) -> Option<&Stamps<T>> {
+        let stamps = || {
+            let mut stamps = Stamps::new(self.geometry.output.len());
+            let mut known: BTreeMap<Vec<(usize, *const T)>, u32> = BTreeMap::new();
+            for neuron in 0..self.geometry.input.len() {
+                let mut rows: Vec<(usize, &[T])> = Vec::new();
+                self.each_row(neuron, |target, weights| rows.push((target, weights)));
+                let first = rows.first().map_or(0, |&(target, _)| target);
+                let alike = rows.iter().map(|&(target, weights)| (target - first, weights.as_ptr())).collect();
+                let stamp = *known.entry(alike).or_insert_with(|| {
+                    stamps.add_stamp(rows.iter().map(|&(target, weights)| (target - first, weights)))
+                });
+                stamps.add_neuron(stamp, first as u32);
+                if stamps.weights() > MOST_STAMPED {
+                    return None;
+                }
+            }
+            Some(stamps)
+        };
+        self.stamps.get_or_init(stamps).as_ref()
     }
 
     /// What each way takes, as a model.
@@ -268,7 +305,7 @@ impl<T: Real> Conv2d<T> {
             let spike = (tiles * visits + 0.92 * registers * targets).max(4.0 * tiles * visits) * some;
             costs.push((Way::Spread, Cost { fixed: input.pixels() as f64 * pixel, spike }));
         }
-        if self.stamps.is_some() {
+        if input.channels <= FEW_CHANNELS {
             let registers = (kernel[1] * output.channels).div_ceil(stride[1] * lanes) as f64;
             let rows = kernel[0] as f64 / stride[0] as f64;
             costs.push((Way::Stamp, Cost { fixed: 0.0, spike: rows * (3.0 + 1.6 * registers) }));
@@ -289,7 +326,7 @@ impl<T: Real> Conv2d<T> {
     }
 
     /// Calls `visit` for every pixel of targets that a neuron has: the first target, and the synapses' weights.
-    pub(super) fn each_row(&self, neuron: usize, mut visit: impl FnMut(usize, &[T])) {
+    pub(super) fn each_row<'a>(&'a self, neuron: usize, mut visit: impl FnMut(usize, &'a [T])) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         let (pixel, channel) = (neuron / input.channels, neuron % input.channels);
         let (group_in, group_out) = (self.inputs_per_group(), self.outputs_per_group());
@@ -356,15 +393,18 @@ impl<T: Real> Conv2d<T> {
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
-        match (self.way(spikes.len(), values.is_some(), scratch.paths), &self.spread, &self.stamps) {
+        let way = self.way(spikes.len(), values.is_some(), scratch.paths);
+        let stamps = if way == Way::Stamp { self.stamps() } else { None };
+        match (way, stamps, &self.spread) {
             (Way::Dense, ..) => {
                 self.gather_dense(level, spikes, values, potentials, &mut scratch.image);
                 return Path::Dense;
             }
-            (Way::Spread, Some(Spread { spreading, packed }), _) => {
-                T::spread_spikes(level, spreading, potentials, packed, listed, &mut scratch.cursors);
+            (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, potentials),
+            (Way::Spread | Way::Stamp, None, Some(spread)) => {
+                let packed = spread.packed(&self.weights);
+                T::spread_spikes(level, &spread.spreading, potentials, packed, listed, &mut scratch.cursors);
             }
-            (Way::Stamp, _, Some(stamps)) => T::stamp(level, stamps, &spikes.keys, &spikes.values, potentials),
             _ if self.groups != 1 => self.gather_groups(level, spikes, potentials),
             _ => T::convolve_spikes(level, &self.sliding, potentials, &self.weights, listed),
         }

@@ -22,8 +22,8 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
-use firstspike_simd::{Level, Stamps};
-use std::collections::{BTreeMap, BTreeSet};
+use firstspike_simd::Level;
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 /// Synapses from one population to another.
@@ -124,47 +124,6 @@ impl<T: Real> Synapse<T> {
             Self::Identity(_) => 1,
         }
     }
-}
-
-/// A visitor of a neuron's targets: the first of a run, the weights, and a factor of these.
-pub(crate) type Visit<'a, T> = &'a mut dyn FnMut(usize, &[T], T);
-
-/// What a spike of each neuron does to its targets, as stamps: `each_row` visits the runs of targets of a neuron. Nothing
-/// where every neuron has one run at most, or stamps would have more than so many weights: neurons share one only if their
-/// targets lie alike.
-pub(crate) fn stamps<T: Real>(
-    [neurons, targets]: [usize; 2],
-    most_weights: usize,
-    each_row: impl Fn(usize, Visit<'_, T>),
-) -> Option<Stamps<T>> {
-    let mut stamps = Stamps::new(targets);
-    // Stamps by their targets, relative to the first, and by where their weights lie.
-    let mut known: BTreeMap<Vec<(usize, *const T, u64)>, u32> = BTreeMap::new();
-    let mut single = true;
-    for neuron in 0..neurons {
-        let mut rows = Vec::new();
-        each_row(neuron, &mut |target, weights, share| {
-            rows.push((target, weights.as_ptr(), share.to_f64().to_bits()));
-        });
-        single &= rows.len() <= 1;
-        let first = rows.iter().map(|&(target, ..)| target).min().unwrap_or_default();
-        for (target, ..) in &mut rows {
-            *target -= first;
-        }
-        let stamp = *known.entry(rows).or_insert_with(|| {
-            let mut stretches: Vec<(usize, Vec<T>)> = Vec::new();
-            each_row(neuron, &mut |target, weights, share| {
-                stretches.push((target - first, weights.iter().map(|&weight| weight * share).collect()));
-            });
-            stretches.sort_by_key(|&(target, _)| target);
-            stamps.add_stamp(stretches.iter().map(|(target, weights)| (*target, weights.as_slice())))
-        });
-        stamps.add_neuron(stamp, first as u32);
-        if stamps.weights() > most_weights {
-            return None;
-        }
-    }
-    (!single).then_some(stamps)
 }
 
 /// Which ways spikes may take to their targets.
