@@ -25,6 +25,8 @@ pub trait Real:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// All numbers, and those beyond.
+    const EVERYTHING: [Self; 2];
     /// Largest relative error of a rounding.
     const ROUNDOFF: f64;
 
@@ -63,6 +65,7 @@ macro_rules! real {
         impl Real for $scalar {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const EVERYTHING: [Self; 2] = [Self::NEG_INFINITY, Self::INFINITY];
             const ROUNDOFF: f64 = <$scalar>::EPSILON as f64 / 2.0;
 
             fn from_f64(x: f64) -> Self {

@@ -20,6 +20,10 @@ pub struct SpikeList<T> {
     pub patterns: Vec<u32>,
     /// Where each pixel's entries begin; one more than there are pixels.
     pub starts: Vec<u32>,
+    /// One value per neuron, zero where it is silent; empty where there are entries only.
+    dense: Vec<T>,
+    /// Whether the entries are still to be [listed](SpikeList::list): not all that reads spikes needs them.
+    unlisted: bool,
 }
 
 /// One bit for each of eight marks from 0 to 3, the first lowest: whether it is not zero.
@@ -30,12 +34,19 @@ fn bits(marks: u64) -> u64 {
 }
 
 impl<T: Real> SpikeList<T> {
-    /// Empties the list and makes room for every neuron of `shape` to spike once.
-    pub fn clear(&mut self, shape: Shape) {
+    /// Forgets all, where pixels' entries begin too.
+    fn forget(&mut self) {
         self.keys.clear();
         self.values.clear();
         self.patterns.clear();
         self.starts.clear();
+        self.dense.clear();
+        self.unlisted = false;
+    }
+
+    /// Empties the list and makes room for every neuron of `shape` to spike once.
+    pub fn clear(&mut self, shape: Shape) {
+        self.forget();
         self.keys.reserve(shape.len());
         self.values.reserve(shape.len());
         self.starts.reserve(shape.pixels() + 1);
@@ -59,10 +70,55 @@ impl<T: Real> SpikeList<T> {
         }
     }
 
-    /// Refills the list with the neurons whose value is positive (or, if `signed`, not zero); other values become zero.
-    pub(crate) fn list(&mut self, level: Level, shape: Shape, values: &mut [T], signed: bool) {
-        self.patterns.clear();
-        T::compress(level, values, shape.channels, signed, &mut self.keys, &mut self.values, &mut self.starts);
+    /// Takes over one sum per neuron, which become the values of their spikes once they are brought into a range that holds
+    /// zero; leaves other numbers in their place. Entries are not listed yet. Gives the smallest and the largest value, or
+    /// zero.
+    pub(crate) fn take(&mut self, level: Level, shape: Shape, sums: &mut Vec<T>, range: [T; 2]) -> [T; 2] {
+        let mut starts = std::mem::take(&mut self.starts);
+        let extremes = T::rectify(level, sums, shape.channels, range, &mut starts);
+        self.forget();
+        self.starts = starts;
+        self.unlisted = true;
+        std::mem::swap(&mut self.dense, sums);
+        extremes
+    }
+
+    /// Joins populations side by side, pixel by pixel, if one value per neuron of each is at hand; false if it is not.
+    pub(crate) fn join<'a>(&mut self, shape: Shape, parts: impl Iterator<Item = &'a Self> + Clone) -> bool {
+        if parts.clone().any(|part| part.dense.is_empty()) {
+            return false;
+        }
+        self.forget();
+        self.unlisted = true;
+        self.starts.resize(shape.pixels() + 1, 0);
+        self.dense.resize(shape.len(), T::ZERO);
+        let mut channel = 0;
+        for part in parts {
+            let width = part.dense.len() / shape.pixels();
+            let to = self.dense.chunks_exact_mut(shape.channels).map(|row| &mut row[channel..channel + width]);
+            to.zip(part.dense.chunks_exact(width)).for_each(|(to, from)| to.copy_from_slice(from));
+            self.starts.iter_mut().zip(&part.starts).for_each(|(start, more)| *start += more);
+            channel += width;
+        }
+        true
+    }
+
+    /// Lists the entries, if that is still to be done.
+    pub(crate) fn list(&mut self, level: Level) {
+        if std::mem::take(&mut self.unlisted) {
+            T::list(level, &self.dense, &mut self.keys, &mut self.values);
+        }
+    }
+
+    /// One value per neuron, zero where it is silent, if they are at hand.
+    pub(crate) fn dense(&self) -> Option<&[T]> {
+        (!self.dense.is_empty()).then_some(&self.dense)
+    }
+
+    /// The same, to be changed where they are not zero, before anything is listed.
+    pub(crate) fn unlisted(&mut self) -> &mut [T] {
+        debug_assert!(self.unlisted, "listed values do not change");
+        &mut self.dense
     }
 
     /// Refills the list from one value per neuron, where neurons may spike in several steps: `spikes` gives, from neuron
@@ -88,17 +144,16 @@ impl<T: Real> SpikeList<T> {
 
     /// The list as kernels refill it where neurons may spike in several steps.
     pub(crate) fn lists(&mut self) -> Patterns<'_, T> {
-        let Self { keys, values, patterns, starts } = self;
+        self.dense.clear();
+        self.unlisted = false;
+        let Self { keys, values, patterns, starts, .. } = self;
         Patterns { keys, values, patterns, starts }
     }
 
     /// Refills the list from a mark for each neuron, zero where it is silent: `value` gives, from neuron and mark, that of
     /// its spike.
     pub(crate) fn fill_marked(&mut self, shape: Shape, marks: &[u8], mut value: impl FnMut(usize, u8) -> T) {
-        self.keys.clear();
-        self.values.clear();
-        self.patterns.clear();
-        self.starts.clear();
+        self.forget();
         self.starts.resize(shape.pixels() + 1, 0);
         let channels = shape.channels as u32;
         for (group, marks) in marks.chunks(64).enumerate() {
@@ -129,10 +184,7 @@ impl<T: Real> SpikeList<T> {
 
     /// Begins a list that is filled by [`SpikeList::push`].
     pub(crate) fn begin(&mut self, shape: Shape) {
-        self.keys.clear();
-        self.values.clear();
-        self.patterns.clear();
-        self.starts.clear();
+        self.forget();
         self.starts.reserve(shape.pixels() + 1);
         self.starts.push(0);
     }
@@ -144,8 +196,9 @@ impl<T: Real> SpikeList<T> {
         self.values.push(value);
     }
 
-    /// Drops entries that are not to be kept; asks for each in order.
+    /// Drops entries that are not to be kept; asks for each in order. They must be listed.
     pub(crate) fn retain(&mut self, shape: Shape, mut keep: impl FnMut(u32) -> bool) {
+        self.dense.clear();
         let mut kept = 0;
         for at in 0..self.keys.len() {
             if keep(self.keys[at]) {
@@ -161,10 +214,10 @@ impl<T: Real> SpikeList<T> {
 
     /// Drops all entries.
     pub(crate) fn silence(&mut self) {
-        self.keys.clear();
-        self.values.clear();
-        self.patterns.clear();
-        self.starts.fill(0);
+        let mut starts = std::mem::take(&mut self.starts);
+        starts.fill(0);
+        self.forget();
+        self.starts = starts;
     }
 
     /// Finds where each pixel's entries begin.
@@ -219,15 +272,18 @@ impl<T: Real> SpikeList<T> {
         }
     }
 
-    /// All entries: neuron, value and pattern (0 where neurons have none).
+    /// All entries, listed or not: neuron, value and pattern (0 where neurons have none).
     pub fn entries(&self) -> impl Iterator<Item = (u32, T, u32)> {
         let patterns = self.patterns.iter().copied().chain(std::iter::repeat(0));
-        self.keys.iter().zip(&self.values).zip(patterns).map(|((&key, &value), pattern)| (key, value, pattern))
+        let listed = self.keys.iter().zip(&self.values).zip(patterns);
+        let unlisted: &[T] = if self.unlisted { &self.dense } else { &[] };
+        let found = (0..).zip(unlisted).filter(|&(_, &value)| value != T::ZERO);
+        listed.map(|((&key, &value), pattern)| (key, value, pattern)).chain(found.map(|(key, &value)| (key, value, 0)))
     }
 
     /// Number of spikes.
     pub fn spikes(&self) -> u64 {
-        self.spikes_between(0, self.keys.len())
+        self.spikes_between(0, self.len())
     }
 
     /// Number of spikes of entries `from..to`.
@@ -238,7 +294,7 @@ impl<T: Real> SpikeList<T> {
         self.patterns[from..to].iter().map(|pattern| u64::from(pattern.count_ones())).sum()
     }
 
-    /// The neurons and values of pixels `from..to`.
+    /// The neurons and values of pixels `from..to`. They must be listed.
     pub fn pixels(&self, from: usize, to: usize) -> (&[u32], &[T]) {
         let range = self.starts[from] as usize..self.starts[to] as usize;
         (&self.keys[range.clone()], &self.values[range])
@@ -246,17 +302,21 @@ impl<T: Real> SpikeList<T> {
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        if self.unlisted { self.starts.last().map_or(0, |&end| end as usize) } else { self.keys.len() }
     }
 
-    /// Whether each of so many neurons has one entry, so that the values are those of all neurons in order.
-    pub(crate) fn is_full(&self, neurons: usize) -> bool {
-        self.len() == neurons && self.keys.iter().enumerate().all(|(neuron, &key)| key as usize == neuron)
+    /// The values of all neurons in order, if each of so many has one entry.
+    pub(crate) fn full(&self, neurons: usize) -> Option<&[T]> {
+        if self.len() != neurons {
+            return None;
+        }
+        let in_order = || self.keys.iter().zip(0..).all(|(&key, neuron)| key == neuron);
+        self.dense().or_else(|| in_order().then_some(&self.values[..]))
     }
 
     /// Whether no neuron spiked.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.len() == 0
     }
 }
 

@@ -1,46 +1,75 @@
-//! From one value per neuron to the list of those that spike.
+//! From the sums of many neurons to the values of those that spike, and to a list of these.
 
 use crate::vector::Vector;
 
-/// Writes key and value of every neuron whose value is positive (or, if `SIGNED`, not zero), and where each pixel's begin.
-/// Returns how many there are. What is not listed becomes zero.
+/// Makes sums the values of spikes: brings them into a range that holds zero. Writes how many spikes, values other than
+/// zero, there are before each pixel, and behind the last. Leaves the smallest and the largest value of each lane, or zero.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; `keys` and `found` must be writable for `values.len() + LANES`
-/// elements, `starts` for one more than there are pixels, and `channels` must divide the values.
+/// The instruction set of `V` must be available; `starts` must be writable for one element more than there are pixels,
+/// `extremes` for a register each, and `channels` must divide the sums.
 #[inline(always)]
-pub(crate) unsafe fn compress<V: Vector, const SIGNED: bool>(
-    values: &mut [V::Scalar],
+pub(crate) unsafe fn rectify<V: Vector>(
+    sums: &mut [V::Scalar],
     channels: usize,
-    keys: *mut u32,
-    found: *mut V::Scalar,
+    [least, most]: [V::Scalar; 2],
     starts: *mut u32,
-) -> usize {
-    let from = values.as_mut_ptr();
-    let mut count = 0;
-    // SAFETY: no more than `LANES` elements are written at `count <= values.len()`; the rest is the caller's word.
+    extremes: [*mut V::Scalar; 2],
+) {
+    let from = sums.as_mut_ptr();
+    // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
+        let (least, most) = (V::splat(least), V::splat(most));
+        let [mut smallest, mut largest] = [V::zero(); 2];
+        let mut count = 0;
         *starts = 0;
         // Registers do not care where pixels end.
         let (mut at, mut pixel, mut end) = (0, 0, channels);
-        while at < values.len() {
-            let n = (values.len() - at).min(V::LANES);
-            let vector = if n == V::LANES { V::load(from.add(at)) } else { V::load_first(from.add(at), n) };
-            let mask = if SIGNED { vector.nonzero() } else { vector.positive() };
-            if !SIGNED {
-                let rectified = vector.positive_part();
-                if n == V::LANES { rectified.store(from.add(at)) } else { rectified.store_first(from.add(at), n) }
+        while at < sums.len() {
+            let n = (sums.len() - at).min(V::LANES);
+            let from = from.add(at);
+            let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
+            let value = sum.max(least).min(most);
+            if n == V::LANES {
+                value.store(from);
+            } else {
+                value.store_first(from, n);
             }
-            vector.compress(mask, at as u32, keys.add(count), found.add(count));
+            (smallest, largest) = (smallest.min(value), largest.max(value));
+            let mask = value.nonzero();
             while end <= at + n {
                 pixel += 1;
                 let before = u64::from(mask) & ((1 << (end - at)) - 1);
-                *starts.add(pixel) = count as u32 + before.count_ones();
+                *starts.add(pixel) = count + before.count_ones();
                 end += channels;
             }
+            count += mask.count_ones();
+            at += n;
+        }
+        smallest.store(extremes[0]);
+        largest.store(extremes[1]);
+    }
+}
+
+/// Writes key and value of every neuron whose value is not zero. Returns how many there are.
+///
+/// # Safety
+/// The instruction set of `V` must be available; `keys` and `found` must be writable for `values.len() + LANES` elements.
+#[inline(always)]
+pub(crate) unsafe fn list<V: Vector>(values: &[V::Scalar], keys: *mut u32, found: *mut V::Scalar) -> usize {
+    let mut count = 0;
+    // SAFETY: no more than `LANES` elements are written at `count <= values.len()`; the rest is the caller's word.
+    unsafe {
+        let mut at = 0;
+        while at < values.len() {
+            let n = (values.len() - at).min(V::LANES);
+            let from = values.as_ptr().add(at);
+            let vector = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
+            let mask = vector.nonzero();
+            vector.compress(mask, at as u32, keys.add(count), found.add(count));
             count += mask.count_ones() as usize;
             at += n;
         }
-        count
     }
+    count
 }

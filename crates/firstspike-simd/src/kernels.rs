@@ -66,20 +66,16 @@ pub trait Element: Copy {
     /// If targets, weights or values have other sizes than `sliding`.
     fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]);
 
-    /// Lists the neurons, `channels` to a pixel, whose value is positive (or, if `signed`, not zero): their keys, their
-    /// values, and where each pixel's begin. What was in the lists before is lost; values that are not listed become zero.
+    /// Makes the sums of neurons, `channels` to a pixel, the values of their spikes: brings them into `range`, which holds
+    /// zero. `starts` gets how many spikes, values other than zero, there are before each pixel, and behind the last.
+    /// Returns the smallest and the largest value, or zero.
     ///
     /// # Panics
-    /// If `channels` does not divide the values.
-    fn compress(
-        level: Level,
-        values: &mut [Self],
-        channels: usize,
-        signed: bool,
-        keys: &mut Vec<u32>,
-        found: &mut Vec<Self>,
-        starts: &mut Vec<u32>,
-    );
+    /// If `channels` does not divide the sums.
+    fn rectify(level: Level, sums: &mut [Self], channels: usize, range: [Self; 2], starts: &mut Vec<u32>) -> [Self; 2];
+
+    /// Lists the neurons whose value is not zero: their keys and their values. What was in the lists before is lost.
+    fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>);
 
     /// Runs the steps of few-spike neurons, `channels` to a pixel, and lists those that spike: their keys, their values,
     /// their patterns, and where each pixel's begin. Returns how many inputs lie beyond the range. Rounds as if the steps
@@ -463,24 +459,25 @@ macro_rules! compile {
             }
 
             /// # Safety
-            /// As for [`compression::compress`].
+            /// As for [`compression::rectify`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn compress(
-                values: &mut [$scalar],
+            pub(super) unsafe fn rectify(
+                sums: &mut [$scalar],
                 channels: usize,
-                signed: bool,
-                keys: *mut u32,
-                found: *mut $scalar,
+                range: [$scalar; 2],
                 starts: *mut u32,
-            ) -> usize {
+                extremes: [*mut $scalar; 2],
+            ) {
                 // SAFETY: the caller's word.
-                unsafe {
-                    if signed {
-                        compression::compress::<$vector, true>(values, channels, keys, found, starts)
-                    } else {
-                        compression::compress::<$vector, false>(values, channels, keys, found, starts)
-                    }
-                }
+                unsafe { compression::rectify::<$vector>(sums, channels, range, starts, extremes) }
+            }
+
+            /// # Safety
+            /// As for [`compression::list`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn list(values: &[$scalar], keys: *mut u32, found: *mut $scalar) -> usize {
+                // SAFETY: the caller's word.
+                unsafe { compression::list::<$vector>(values, keys, found) }
             }
 
             /// # Safety
@@ -716,24 +713,29 @@ macro_rules! element {
                 element!(@ level, $levels, convolve_values(sliding, targets, weights, values.as_ptr()));
             }
 
-            fn compress(
+            fn rectify(
                 level: Level,
-                values: &mut [Self],
+                sums: &mut [Self],
                 channels: usize,
-                signed: bool,
-                keys: &mut Vec<u32>,
-                found: &mut Vec<Self>,
+                range: [Self; 2],
                 starts: &mut Vec<u32>,
-            ) {
-                assert!(channels > 0 && values.len().is_multiple_of(channels), "whole pixels");
+            ) -> [Self; 2] {
+                assert!(channels > 0 && sums.len().is_multiple_of(channels), "whole pixels");
+                starts.resize(sums.len() / channels + 1, 0);
+                let [mut smallest, mut largest] = [[0.0; MOST_LANES]; 2];
+                let extremes = [smallest.as_mut_ptr(), largest.as_mut_ptr()];
+                element!(@ level, $levels, rectify(sums, channels, range, starts.as_mut_ptr(), extremes));
+                [smallest.into_iter().fold(0.0, Self::min), largest.into_iter().fold(0.0, Self::max)]
+            }
+
+            fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>) {
                 keys.clear();
                 found.clear();
                 // A whole register is written at a time.
                 keys.reserve(values.len() + MOST_LANES);
                 found.reserve(values.len() + MOST_LANES);
-                starts.resize(values.len() / channels + 1, 0);
-                let (to, at, begin) = (keys.as_mut_ptr(), found.as_mut_ptr(), starts.as_mut_ptr());
-                let count = element!(@ level, $levels, compress(values, channels, signed, to, at, begin));
+                let (to, at) = (keys.as_mut_ptr(), found.as_mut_ptr());
+                let count = element!(@ level, $levels, list(values, to, at));
                 // SAFETY: there is room, and the kernel has written the first `count`.
                 unsafe {
                     keys.set_len(count);

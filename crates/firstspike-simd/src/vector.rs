@@ -72,11 +72,17 @@ pub(crate) trait Vector: Copy {
     /// See the trait.
     unsafe fn exceeds(self, other: Self) -> Self;
 
-    /// The larger of each lane and zero.
+    /// The larger of each pair of lanes; that of `other` where this one is not a number.
     ///
     /// # Safety
     /// See the trait.
-    unsafe fn positive_part(self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+
+    /// The smaller of each pair of lanes; that of `other` where this one is not a number.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn min(self, other: Self) -> Self;
 
     /// The lanes that are not less than those of `other`, a bit for each, the first lowest.
     ///

@@ -210,7 +210,12 @@ fn convolution<T: Float>(
     let terms = rows.kernel * columns.kernel * inputs;
     for level in Level::available() {
         let (mut keys, mut found, mut starts) = (vec![7; 3], vec![T::from_f64(1.0); 5], vec![1; 2]);
-        T::compress(level, &mut values.clone(), inputs, true, &mut keys, &mut found, &mut starts);
+        let range = [f64::NEG_INFINITY, f64::INFINITY].map(T::from_f64);
+        let extremes = T::rectify(level, &mut values.clone(), inputs, range, &mut starts);
+        let value = |x: &T| x.to_f64();
+        let expected = [values.iter().map(value).fold(0.0, f64::min), values.iter().map(value).fold(0.0, f64::max)];
+        assert_eq!(extremes.map(Float::to_f64), expected, "{level}");
+        T::list(level, &values, &mut keys, &mut found);
         let listed: Vec<u32> =
             (0..values.len()).filter(|&key| values[key].to_f64() != 0.0).map(|key| key as u32).collect();
         assert_eq!(keys, listed, "{level}");
@@ -252,8 +257,10 @@ fn convolution<T: Float>(
         check(level, &acc, &exact, &magnitude, terms);
 
         let mut rectified = values.clone();
-        T::compress(level, &mut rectified, inputs, false, &mut keys, &mut found, &mut starts);
-        assert!(rectified.iter().zip(&values).all(|(x, value)| x.to_f64() == value.to_f64().max(0.0)));
+        T::rectify(level, &mut rectified, inputs, [0.0, 1.5].map(T::from_f64), &mut starts);
+        assert!(rectified.iter().zip(&values).all(|(x, value)| x.to_f64() == value.to_f64().clamp(0.0, 1.5)));
+        T::list(level, &rectified, &mut keys, &mut found);
+        assert_eq!(starts.last(), Some(&(keys.len() as u32)), "{level}");
         let positive = (0..values.len()).filter(|&key| values[key].to_f64() > 0.0).map(|key| key as u32);
         assert_eq!(keys, positive.collect::<Vec<_>>(), "{level}");
     }

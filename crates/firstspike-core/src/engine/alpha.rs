@@ -138,7 +138,7 @@ impl<T: Real> AlphaState<T> {
         most.extend(self.excess.iter().zip(&onset.rising_excess).map(|(&sum, &excess)| sum + excess));
         for projection in &onset.rising {
             if let Signal::Spikes(spikes) = &done[projection.source()] {
-                *operations += projection.gather_spikes(network.level(), spikes, None, most, &mut self.pool).operations;
+                *operations += projection.gather_spikes(network.level(), spikes, most, &mut self.pool).operations;
             }
         }
         most.iter().any(|&excess| excess >= T::ZERO)

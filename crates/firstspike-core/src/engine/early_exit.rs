@@ -146,6 +146,7 @@ impl<T: Real> Workspace<T> {
 
     fn end_window(&mut self, network: &Network<T>, index: usize, width: f64, signed: bool) {
         let Signal::Spikes(spikes) = &mut self.signals[index] else { return };
+        spikes.list(network.level());
         let Some((shape, projection, bias)) = network.populations().last().and_then(readout) else { return };
         let window = LastWindow { network, index, shape, projection, bias, width, signed };
         let Some(Settled { sent, left }) = self.settling.settle(&window, spikes) else { return };
@@ -153,7 +154,6 @@ impl<T: Real> Workspace<T> {
         let leads = &self.settling.leads;
         spikes.retain(network.populations()[index].shape, |key| leads[key as usize] >= sent);
         self.lanes[index].retain(|&(_, key, ..)| leads[key as usize] >= sent);
-        self.recent.population = None;
         let saved = all - spikes.spikes();
         self.counts[index].spikes -= saved;
         self.exits += Exits {

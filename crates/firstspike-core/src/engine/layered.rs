@@ -5,11 +5,10 @@ use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
-use crate::synapse::PoolState;
+use crate::synapse::{Paths, PoolState};
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
-        self.recent.population = None;
         for index in 0..network.populations().len() {
             self.timed(index, |space| {
                 space.run_layer(network, index, image);
@@ -21,6 +20,7 @@ impl<T: Real> Workspace<T> {
     fn run_layer<I: Real>(&mut self, network: &Network<T>, index: usize, image: &[I]) {
         let population = &network.populations()[index];
         let shape = population.shape;
+        list_sources(network, index, &mut self.signals, self.pool.convolution.paths);
         if network.is_stepped(index) {
             self.run_steps(network, Engine::Layered, index);
             return;
@@ -37,8 +37,7 @@ impl<T: Real> Workspace<T> {
                 let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
                 if disturbed.is_none() {
                     counts.saturated += encoder.spikes(&mut self.values);
-                    out.list(network.level(), shape, &mut self.values, true);
-                    self.recent.keep(index, &mut self.values);
+                    out.take(network.level(), shape, &mut self.values, T::EVERYTHING);
                     counts.spikes += out.spikes();
                     return;
                 }
@@ -59,13 +58,7 @@ impl<T: Real> Workspace<T> {
                         }
                         Signal::Spikes(spikes) => {
                             counts.synaptic_events += projection.events(spikes);
-                            *counts += projection.gather_spikes(
-                                level,
-                                spikes,
-                                self.recent.of(projection.source()),
-                                potentials,
-                                &mut self.pool,
-                            );
+                            *counts += projection.gather_spikes(level, spikes, potentials, &mut self.pool);
                         }
                         train @ (Signal::Train(_) | Signal::Raster(_)) => {
                             network.decode(projection.source(), train, &mut self.values);
@@ -82,15 +75,10 @@ impl<T: Real> Workspace<T> {
                     (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                         counts.updates += shape.len() as u64;
                         if disturbed.is_none() {
-                            // Fewer values are looked through behind the list, but what is clipped has to be before it.
-                            if ttfs.clips() {
-                                counts.saturated += ttfs.limit(&mut self.potentials);
+                            let values = out.take(network.level(), shape, &mut self.potentials, ttfs.range());
+                            if values.iter().any(|value| value.abs() > ttfs.window) {
+                                counts.saturated += ttfs.limit(out.unlisted());
                             }
-                            out.list(network.level(), shape, &mut self.potentials, ttfs.signed);
-                            if !ttfs.clips() {
-                                counts.saturated += ttfs.limit(&mut out.values);
-                            }
-                            self.recent.keep(index, &mut self.potentials);
                             counts.spikes += out.spikes();
                             return;
                         }
@@ -176,12 +164,11 @@ impl<T: Real> Workspace<T> {
                     }
                     out.collect(shape, &mut self.relabelled);
                 } else if from.patterns.is_empty() {
-                    match self.recent.of(*source) {
+                    match from.dense() {
                         Some(values) => pool.pool_values(values, &mut self.potentials),
                         None => pool.pool_spikes(from, &mut self.values, &mut self.potentials),
                     }
-                    out.list(network.level(), shape, &mut self.potentials, true);
-                    self.recent.keep(index, &mut self.potentials);
+                    out.take(network.level(), shape, &mut self.potentials, T::EVERYTHING);
                 } else {
                     pool.winners(from, &mut self.values, &mut self.winners);
                     self.patterns.clear();
@@ -196,6 +183,10 @@ impl<T: Real> Workspace<T> {
                 }
             }
             (Stage::Concat { sources }, Signal::Spikes(out)) => {
+                if out.join(shape, sources.iter().map(|&source| spikes(&done[source]))) {
+                    counts.spikes += out.spikes();
+                    return;
+                }
                 out.clear(shape);
                 out.starts.push(0);
                 for pixel in 0..shape.pixels() {
@@ -255,6 +246,32 @@ impl<T: Real> Workspace<T> {
             }
         }
         counts.spikes += rest[0].spikes();
+    }
+}
+
+/// Lists the spikes that a population reads from lists.
+fn list_sources<T: Real>(network: &Network<T>, index: usize, signals: &mut [Signal<T>], paths: Paths) {
+    let dense = |source: usize| matches!(&signals[source], Signal::Spikes(spikes) if spikes.dense().is_some());
+    // Values are joined without lists where all are at hand.
+    let whole = match &network.populations()[index].stage {
+        Stage::Concat { sources } => sources.iter().all(|&source| dense(source)),
+        _ => false,
+    };
+    let mut list = |source: usize, reads: &dyn Fn(&SpikeList<T>) -> bool| match &mut signals[source] {
+        Signal::Spikes(spikes) if reads(spikes) => spikes.list(network.level()),
+        _ => {}
+    };
+    match &network.populations()[index].stage {
+        Stage::Neurons { projections, neuron, .. } => {
+            let alpha = matches!(neuron, Neuron::TtfsAlpha(_));
+            for projection in projections {
+                list(projection.source(), &|spikes| alpha || projection.lists(spikes, paths));
+            }
+        }
+        Stage::MaxPool { source, .. } => list(*source, &|_| network.scales(index).is_some()),
+        Stage::Permute { source, .. } => list(*source, &|_| true),
+        Stage::Concat { sources } => sources.iter().for_each(|&source| list(source, &|_| !whole)),
+        Stage::Input { .. } | Stage::Product { .. } => {}
     }
 }
 

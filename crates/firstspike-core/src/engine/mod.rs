@@ -52,7 +52,6 @@ pub struct Workspace<T> {
     settling: Settling,
     potentials: Vec<T>,
     values: Vec<T>,
-    recent: Recent<T>,
     pool: PoolScratch<T>,
     lanes: Vec<Vec<TimedSpike<T>>>,
     unsorted: Vec<TimedSpike<T>>,
@@ -69,26 +68,6 @@ pub struct Workspace<T> {
     patterns: Vec<u32>,
     winners: Vec<(u32, u32)>,
     relabelled: Vec<(u32, T, u32)>,
-}
-
-/// Values of the population that was run last: where many neurons spike, synapses read them faster than a list.
-#[derive(Clone, Debug, Default)]
-struct Recent<T> {
-    population: Option<usize>,
-    values: Vec<T>,
-}
-
-impl<T> Recent<T> {
-    /// Takes values over; leaves others, to be overwritten.
-    fn keep(&mut self, population: usize, values: &mut Vec<T>) {
-        std::mem::swap(&mut self.values, values);
-        self.population = Some(population);
-    }
-
-    /// The values of a population, if they are those.
-    fn of(&self, population: usize) -> Option<&[T]> {
-        (self.population == Some(population)).then_some(&self.values[..])
-    }
 }
 
 impl<T: Real> Workspace<T> {
@@ -109,7 +88,6 @@ impl<T: Real> Workspace<T> {
             settling: Settling::default(),
             potentials: Vec::new(),
             values: Vec::new(),
-            recent: Recent::default(),
             pool: PoolScratch::default(),
             lanes: vec![Vec::new(); count],
             unsorted: Vec::new(),

@@ -188,9 +188,11 @@ impl<T: Real> Workspace<T> {
             raster.write_sums(presentation.from, &mut self.values);
             self.counts[index].synaptic_events += projection.events_of(raster);
             let list = &mut self.rate_scratch.list;
-            list.list(network.level(), network.populations()[source].shape, &mut self.values, true);
-            let work = projection.gather_spikes(network.level(), list, Some(&self.values), sum, &mut self.pool);
-            self.counts[index] += work;
+            list.take(network.level(), network.populations()[source].shape, &mut self.values, T::EVERYTHING);
+            if projection.lists(list, self.pool.convolution.paths) {
+                list.list(network.level());
+            }
+            self.counts[index] += projection.gather_spikes(network.level(), list, sum, &mut self.pool);
         }
         at_once
     }

@@ -136,7 +136,7 @@ impl<T: Real> Workspace<T> {
             counts.synaptic_events += events;
             match engine {
                 Engine::Layered => {
-                    counts += projection.gather_spikes(network.level(), spikes, None, input, &mut self.pool);
+                    counts += projection.gather_spikes(network.level(), spikes, input, &mut self.pool);
                 }
                 Engine::Event => {
                     for (key, value, _) in spikes.entries() {

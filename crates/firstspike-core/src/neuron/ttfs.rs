@@ -55,18 +55,25 @@ impl<T: Real> Ttfs<T> {
         }
     }
 
-    /// The same for the sums of many neurons, which become the values of their spikes where they are positive (or, if
-    /// signed, not zero): returns how many lie beyond the window.
-    pub(crate) fn limit(&self, sums: &mut [T]) -> u64 {
-        let magnitude = |v: T| if self.signed { v.abs() } else { v };
-        let beyond = sums.iter().filter(|&&v| magnitude(v) > self.window).count();
-        if beyond > 0 && self.clips() {
-            let least = if self.signed { -self.window } else { T::ZERO };
-            for v in sums {
-                *v = v.min(self.window).max(least);
+    /// The least and the largest value that a spike may have, beyond the window too where that is counted.
+    pub(crate) fn range(&self) -> [T; 2] {
+        let [_, beyond] = T::EVERYTHING;
+        let most = if self.bounded { self.window } else { beyond };
+        [if self.signed { -most } else { T::ZERO }, most]
+    }
+
+    /// Counts the values beyond the window, and clips them if that is asked for.
+    pub(crate) fn limit(&self, values: &mut [T]) -> u64 {
+        let mut beyond = 0;
+        for value in values {
+            if value.abs() > self.window {
+                beyond += 1;
+                if self.saturate {
+                    *value = value.min(self.window).max(-self.window);
+                }
             }
         }
-        if self.bounded { 0 } else { beyond as u64 }
+        beyond
     }
 
     /// The same by its definition: the threshold crossing after `t_min` of a potential `v` that inputs have driven, and

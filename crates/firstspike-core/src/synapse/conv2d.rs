@@ -382,22 +382,25 @@ impl<T: Real> Conv2d<T> {
         }
     }
 
-    /// Adds spikes up, the way that takes least. `values` has what they stand for once more, one value per neuron, if that
-    /// is at hand.
+    /// Whether [`Conv2d::gather`] reads a list of spikes, one value per neuron being at hand.
+    pub(super) fn lists(&self, spikes: &SpikeList<T>, paths: Paths) -> bool {
+        self.way(spikes.len(), true, paths) != Way::Dense
+    }
+
+    /// Adds spikes up, the way that takes least.
     pub(super) fn gather(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
-        values: Option<&[T]>,
         potentials: &mut [T],
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
-        let way = self.way(spikes.len(), values.is_some(), scratch.paths);
+        let way = self.way(spikes.len(), spikes.dense().is_some(), scratch.paths);
         let stamps = if way == Way::Stamp { self.stamps() } else { None };
         match (way, stamps, &self.spread) {
             (Way::Dense, ..) => {
-                self.gather_dense(level, spikes, values, potentials, &mut scratch.image);
+                self.gather_dense(level, spikes, potentials, &mut scratch.image);
                 return Path::Dense;
             }
             (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, potentials),
@@ -412,15 +415,8 @@ impl<T: Real> Conv2d<T> {
     }
 
     /// Adds spikes up with all neurons that did not spike.
-    fn gather_dense(
-        &self,
-        level: Level,
-        spikes: &SpikeList<T>,
-        values: Option<&[T]>,
-        potentials: &mut [T],
-        image: &mut Vec<T>,
-    ) {
-        if let Some(values) = values {
+    fn gather_dense(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], image: &mut Vec<T>) {
+        if let Some(values) = spikes.dense() {
             self.gather_values(level, values, potentials, image);
             return;
         }

@@ -74,18 +74,24 @@ impl<T: Real> Synapse<T> {
         }
     }
 
-    /// `values` has what the spikes stand for once more, one value per neuron, if that is at hand.
+    /// Whether [`Synapse::gather`] reads a list of spikes, one value per neuron being at hand.
+    fn lists(&self, spikes: &SpikeList<T>, paths: Paths) -> bool {
+        match self {
+            Self::Dense(_) | Self::Identity(_) => true,
+            Self::Conv2d(conv) => conv.lists(spikes, paths),
+        }
+    }
+
     fn gather(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
-        values: Option<&[T]>,
         potentials: &mut [T],
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         match self {
             Self::Dense(dense) => dense.gather(level, spikes, potentials),
-            Self::Conv2d(conv) => return conv.gather(level, spikes, values, potentials, scratch),
+            Self::Conv2d(conv) => return conv.gather(level, spikes, potentials, scratch),
             Self::Identity(_) => {
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                     potentials[key as usize] += value;
@@ -313,31 +319,44 @@ impl<T: Real> Projection<T> {
         }
     }
 
-    /// Adds spikes to the potentials. `values` has what they stand for once more, one value per neuron, if that is at hand.
+    /// Whether [`Projection::gather_spikes`] reads a list of spikes, one value per neuron being at hand.
+    pub(crate) fn lists(&self, spikes: &SpikeList<T>, paths: Paths) -> bool {
+        let full = paths == Paths::Fastest && spikes.len() == self.input().len();
+        !full && self.pool.is_none() && self.synapse.lists(spikes, paths)
+    }
+
+    /// Adds spikes to the potentials.
     pub(crate) fn gather_spikes(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
-        values: Option<&[T]>,
         potentials: &mut [T],
         scratch: &mut PoolScratch<T>,
     ) -> Work {
-        if scratch.convolution.paths == Paths::Fastest && spikes.is_full(self.input().len()) {
-            let operations = self.gather_values(level, &spikes.values, potentials, scratch);
+        if scratch.convolution.paths == Paths::Fastest
+            && let Some(values) = spikes.full(self.input().len())
+        {
+            let operations = self.gather_values(level, values, potentials, scratch);
             return Work { operations, dense: true };
         }
         let Some(pool) = &self.pool else {
-            return match self.synapse.gather(level, spikes, values, potentials, &mut scratch.convolution) {
+            return match self.synapse.gather(level, spikes, potentials, &mut scratch.convolution) {
                 Path::Events => Work { operations: self.distinct(spikes), dense: false },
                 Path::Dense => Work { operations: self.connections(), dense: true },
             };
         };
         let PoolScratch { values, spikes: pooled, convolution } = scratch;
-        pool.pool_spikes(spikes, values);
-        pooled.list(level, pool.geometry().output, values, true);
-        let (targets, dense) = match self.synapse.gather(level, pooled, Some(values), potentials, convolution) {
+        match spikes.dense() {
+            Some(dense) => pool.pool_values(dense, values),
+            None => pool.pool_spikes(spikes, values),
+        }
+        pooled.take(level, pool.geometry().output, values, T::EVERYTHING);
+        if self.synapse.lists(pooled, convolution.paths) {
+            pooled.list(level);
+        }
+        let (targets, dense) = match self.synapse.gather(level, pooled, potentials, convolution) {
             Path::Events => (pooled.len(), false),
-            Path::Dense => (values.len(), true),
+            Path::Dense => (self.synapse.input().len(), true),
         };
         Work { operations: (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64, dense }
     }

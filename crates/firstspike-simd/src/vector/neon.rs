@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 
 macro_rules! neon {
     ($name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $at_least:ident, $select:ident, $max:ident) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $at_least:ident, $select:ident, $max:ident, $min:ident) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
@@ -80,9 +80,15 @@ macro_rules! neon {
             }
 
             #[inline(always)]
-            unsafe fn positive_part(self) -> Self {
+            unsafe fn max(self, other: Self) -> Self {
                 // SAFETY: NEON is part of aarch64.
-                Self(unsafe { $max(self.0, $splat(0.0)) })
+                Self(unsafe { $max(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn min(self, other: Self) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $min(self.0, other.0) })
             }
 
             #[inline(always)]
@@ -155,7 +161,8 @@ neon!(
     vcgtq_f32,
     vcgeq_f32,
     vbslq_f32,
-    vmaxnmq_f32
+    vmaxnmq_f32,
+    vminnmq_f32
 );
 neon!(
     NeonF64,
@@ -171,5 +178,6 @@ neon!(
     vcgtq_f64,
     vcgeq_f64,
     vbslq_f64,
-    vmaxnmq_f64
+    vmaxnmq_f64,
+    vminnmq_f64
 );

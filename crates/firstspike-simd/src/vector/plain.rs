@@ -69,8 +69,13 @@ macro_rules! plain {
             }
 
             #[inline(always)]
-            unsafe fn positive_part(self) -> Self {
-                Self(self.0.map(|lane| if lane > 0.0 { lane } else { 0.0 }))
+            unsafe fn max(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
+            }
+
+            #[inline(always)]
+            unsafe fn min(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }))
             }
 
             #[inline(always)]

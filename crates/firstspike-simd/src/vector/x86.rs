@@ -47,7 +47,7 @@ comparison!(compare_avx512_f64, __m512d, "avx512f", |x, y| u32::from(_mm512_cmp_
 macro_rules! vector {
     (
         $name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
-        $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $max:ident,
+        $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $max:ident, $min:ident,
         |$n:ident| $mask:expr, |$from:ident, $m:ident| $load_masked:expr, |$to:ident, $s:ident, $v:ident| $store_masked:expr,
         $registers:literal, $compare:ident,
         |$c:ident, $selected:ident, $first:ident, $keys:ident, $found:ident| $compress:expr,
@@ -126,9 +126,15 @@ macro_rules! vector {
             }
 
             #[inline(always)]
-            unsafe fn positive_part(self) -> Self {
+            unsafe fn max(self, other: Self) -> Self {
                 // SAFETY: the caller vouches for the instruction set.
-                Self(unsafe { $max(self.0, $zero()) })
+                Self(unsafe { $max(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn min(self, other: Self) -> Self {
+                // SAFETY: the caller vouches for the instruction set.
+                Self(unsafe { $min(self.0, other.0) })
             }
 
             #[inline(always)]
@@ -179,6 +185,7 @@ vector!(
     _mm256_add_ps,
     _mm256_fmadd_ps,
     _mm256_max_ps,
+    _mm256_min_ps,
     |n| _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
     |from, m| _mm256_maskload_ps(from, m),
     |to, s, v| _mm256_maskstore_ps(to, s, v),
@@ -209,6 +216,7 @@ vector!(
     _mm256_add_pd,
     _mm256_fmadd_pd,
     _mm256_max_pd,
+    _mm256_min_pd,
     |n| _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
     |from, m| _mm256_maskload_pd(from, m),
     |to, s, v| _mm256_maskstore_pd(to, s, v),
@@ -243,6 +251,7 @@ vector!(
     _mm512_add_ps,
     _mm512_fmadd_ps,
     _mm512_max_ps,
+    _mm512_min_ps,
     |n| (1u16 << n) - 1,
     |from, m| _mm512_maskz_loadu_ps(m, from),
     |to, s, v| _mm512_mask_storeu_ps(to, s, v),
@@ -275,6 +284,7 @@ vector!(
     _mm512_add_pd,
     _mm512_fmadd_pd,
     _mm512_max_pd,
+    _mm512_min_pd,
     |n| (1u8 << n) - 1,
     |from, m| _mm512_maskz_loadu_pd(m, from),
     |to, s, v| _mm512_mask_storeu_pd(to, s, v),
