@@ -20,13 +20,8 @@ pub(crate) unsafe fn rectify<V: Vector>(
     // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
         let (least, most) = (V::splat(least), V::splat(most));
-        let [mut smallest, mut largest] = [V::zero(); 2];
-        let mut count = 0;
-        *starts = 0;
-        // Registers do not care where pixels end.
-        let (mut at, mut pixel, mut end) = (0, 0, channels);
-        while at < sums.len() {
-            let n = (sums.len() - at).min(V::LANES);
+        let mut seen = [V::zero(); 2];
+        let mut bring = |at: usize, n: usize| {
             let from = from.add(at);
             let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
             let value = sum.max(least).min(most);
@@ -35,21 +30,42 @@ pub(crate) unsafe fn rectify<V: Vector>(
             } else {
                 value.store_first(from, n);
             }
-            (smallest, largest) = (smallest.min(value), largest.max(value));
-            let mask = value.nonzero();
-            while end <= at + n {
-                pixel += 1;
-                let before = u64::from(mask) & ((1 << (end - at)) - 1);
-                *starts.add(pixel) = count + before.count_ones();
-                end += channels;
+            seen = [seen[0].min(value), seen[1].max(value)];
+            u64::from(value.nonzero())
+        };
+        let (mut pixel, mut missing, mut count) = (0, channels, 0);
+        *starts = 0;
+        for at in (0..sums.len()).step_by(WORD) {
+            // A bit for each value, as many as a word has: registers do not care where pixels end.
+            let mut left = WORD.min(sums.len() - at);
+            let mut spikes = 0;
+            if left == WORD {
+                for k in 0..WORD / V::LANES {
+                    spikes |= bring(at + k * V::LANES, V::LANES) << (k * V::LANES);
+                }
+            } else {
+                for k in (0..left).step_by(V::LANES) {
+                    spikes |= bring(at + k, V::LANES.min(left - k)) << k;
+                }
             }
-            count += mask.count_ones();
-            at += n;
+            while missing <= left {
+                count += (spikes & u64::MAX >> (WORD - missing)).count_ones();
+                pixel += 1;
+                *starts.add(pixel) = count;
+                spikes = spikes.checked_shr(missing as u32).unwrap_or(0);
+                left -= missing;
+                missing = channels;
+            }
+            count += spikes.count_ones();
+            missing -= left;
         }
-        smallest.store(extremes[0]);
-        largest.store(extremes[1]);
+        seen[0].store(extremes[0]);
+        seen[1].store(extremes[1]);
     }
 }
+
+/// Bits of a word.
+const WORD: usize = 64;
 
 /// Writes key and value of every neuron whose value is not zero. Returns how many there are.
 ///

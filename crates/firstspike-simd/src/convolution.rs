@@ -41,6 +41,36 @@ pub struct Sliding {
     dilation: [usize; 2],
     rows: Vec<Taps>,
     columns: Vec<Taps>,
+    spans: Vec<Span>,
+}
+
+/// Columns of outputs side by side whose taps are alike and meet inputs at even distances.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: usize,
+    count: usize,
+    /// From an input of one column to that of the next.
+    step: usize,
+}
+
+/// The spans of an axis.
+fn spans(columns: &[Taps]) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for (at, pair) in columns.iter().enumerate() {
+        let Some(before) = at.checked_sub(1).map(|before| columns[before]) else {
+            spans.push(Span { first: 0, count: 1, step: 0 });
+            continue;
+        };
+        let alike = (before.first, before.count) == (pair.first, pair.count);
+        let step = pair.start.checked_sub(before.start).filter(|_| alike);
+        match (spans.last_mut(), step) {
+            (Some(last), Some(step)) if last.count == 1 || last.step == step => {
+                (last.count, last.step) = (last.count + 1, step);
+            }
+            _ => spans.push(Span { first: at, count: 1, step: 0 }),
+        }
+    }
+    spans
 }
 
 impl Sliding {
@@ -65,7 +95,8 @@ impl Sliding {
                 assert!(tap.start + (tap.count - 1) * dilation[axis] < input[axis], "a tap outside of the image");
             }
         }
-        Self { input, outputs, groups, kernel, dilation, rows, columns }
+        let spans = spans(&columns);
+        Self { input, outputs, groups, kernel, dilation, rows, columns, spans }
     }
 
     /// Numbers in an image.
@@ -317,6 +348,21 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
     }
 }
 
+/// Calls a kernel of so many pixels, `$most` at most.
+macro_rules! blocks {
+    ($most:ident, $pixels:ident, $kernel:ident::<$vector:ty, $inputs:ty, $width:ident, $tail:ident>$arguments:tt) => {
+        blocks!(@ $most, $pixels, $kernel, $vector, $inputs, $width, $tail, $arguments,
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])
+    };
+    (@ $most:ident, $pixels:ident, $kernel:ident, $vector:ty, $inputs:ty, $width:ident, $tail:ident, $arguments:tt,
+        [$($count:literal),*]) => {
+        match $pixels {
+            $($count if const { $count <= $most } => $kernel::<$vector, $inputs, $width, $count, $tail>$arguments,)*
+            _ => unreachable!("blocks have some pixels, and not too many"),
+        }
+    };
+}
+
 /// Adds one value per neuron to the targets: a dense convolution. Each row of weights serves several output pixels.
 ///
 /// # Safety
@@ -346,7 +392,7 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
         };
         let tile = Tile { targets, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
-            tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 8]);
+            tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
         } else {
             tiles!(V, sliding, outputs, tile, 2, values_tile(values), [2, 4; 1, 8]);
         }
@@ -431,41 +477,23 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
     tile: Tile<V::Scalar>,
     values: impl Inputs<V>,
 ) {
-    let n = sliding.outputs;
-    let columns = &sliding.columns;
-    // SAFETY: a block's columns are checked to have all taps at the same distance; targets lie within
-    // `rows * columns * n`.
-    unsafe {
-        for (oy, &rows) in sliding.rows.iter().enumerate() {
-            let mut ox = 0;
-            while ox < columns.len() {
-                let to = tile.targets.add((oy * columns.len() + ox) * n + tile.at);
-                let step =
-                    if ox + 1 < columns.len() { columns[ox + 1].start.wrapping_sub(columns[ox].start) } else { 0 };
-                let alike = |count: usize| {
-                    ox + count <= columns.len()
-                        && (1..count).all(|p| {
-                            let (a, b) = (columns[ox + p - 1], columns[ox + p]);
-                            (a.first, a.count) == (b.first, b.count) && b.start.wrapping_sub(a.start) == step
-                        })
-                };
-                let block = Block { rows, columns: columns[ox], step: step.wrapping_mul(sliding.input[2]) };
-                if PIXELS >= 8 && alike(8) {
-                    values_block::<V, _, WIDTH, 8, TAIL>(sliding, tile, block, to, values);
-                    ox += 8;
-                } else if PIXELS >= 6 && alike(6) {
-                    values_block::<V, _, WIDTH, 6, TAIL>(sliding, tile, block, to, values);
-                    ox += 6;
-                } else if alike(4) {
-                    values_block::<V, _, WIDTH, 4, TAIL>(sliding, tile, block, to, values);
-                    ox += 4;
-                } else if alike(2) {
-                    values_block::<V, _, WIDTH, 2, TAIL>(sliding, tile, block, to, values);
-                    ox += 2;
-                } else {
-                    values_block::<V, _, WIDTH, 1, TAIL>(sliding, tile, Block { step: 0, ..block }, to, values);
-                    ox += 1;
+    let (n, columns) = (sliding.outputs, &sliding.columns);
+    for (oy, &rows) in sliding.rows.iter().enumerate() {
+        for &Span { first, count, step } in &sliding.spans {
+            let mut ox = first;
+            // Blocks of even sizes: small ones wait for their own sums.
+            let mut blocks = count.div_ceil(PIXELS);
+            while blocks > 0 {
+                let pixels = (first + count - ox).div_ceil(blocks);
+                let block = Block { rows, columns: columns[ox], step: step * sliding.input[2] };
+                // SAFETY: the pixels lie within a span, whose columns have all taps at the same distance; targets lie
+                // within `rows * columns * n`.
+                unsafe {
+                    let to = tile.targets.add((oy * columns.len() + ox) * n + tile.at);
+                    blocks!(PIXELS, pixels, values_block::<V, _, WIDTH, TAIL>(sliding, tile, block, to, values));
                 }
+                ox += pixels;
+                blocks -= 1;
             }
         }
     }

@@ -73,6 +73,9 @@ impl<T: Copy> Stamps<T> {
     }
 }
 
+/// Spikes far from each other that are added in turn.
+const IN_TURN: usize = 4;
+
 /// Adds spikes to the targets.
 ///
 /// # Safety
@@ -83,23 +86,41 @@ pub(crate) unsafe fn stamp<V: Vector>(
     (keys, values): (&[u32], &[V::Scalar]),
     targets: *mut V::Scalar,
 ) {
-    for (&key, &value) in keys.iter().zip(values) {
-        let (stamp, first) = stamps.neurons[key as usize];
-        for &Stretch { target, weight, count } in stamps.stamp(stamp) {
-            // SAFETY: `add_neuron` checked the targets, and each stretch has as many weights.
-            unsafe {
-                let value = V::splat(value);
-                let (to, from) = (targets.add(first as usize + target), stamps.weights.as_ptr().add(weight));
-                let mut at = 0;
-                while at + V::LANES <= count {
-                    V::load(to.add(at)).add_product(value, V::load(from.add(at))).store(to.add(at));
-                    at += V::LANES;
-                }
-                if at < count {
-                    let rest = count - at;
-                    let weights = V::load_first(from.add(at), rest);
-                    V::load_first(to.add(at), rest).add_product(value, weights).store_first(to.add(at), rest);
-                }
+    // Neighbours share targets: the second waits until those that the first has changed are back in memory.
+    let apart = keys.len().min(values.len()).div_ceil(IN_TURN);
+    for first in 0..apart {
+        for (&key, &value) in keys.iter().zip(values).skip(first).step_by(apart) {
+            // SAFETY: the caller's word.
+            unsafe { add::<V>(stamps, stamps.neurons[key as usize], value, targets) };
+        }
+    }
+}
+
+/// Adds the stamp of a neuron, from its first target on.
+///
+/// # Safety
+/// As for [`stamp`].
+#[inline(always)]
+unsafe fn add<V: Vector>(
+    stamps: &Stamps<V::Scalar>,
+    (stamp, first): (u32, u32),
+    value: V::Scalar,
+    targets: *mut V::Scalar,
+) {
+    for &Stretch { target, weight, count } in stamps.stamp(stamp) {
+        // SAFETY: `add_neuron` checked the targets, and each stretch has as many weights.
+        unsafe {
+            let value = V::splat(value);
+            let (to, from) = (targets.add(first as usize + target), stamps.weights.as_ptr().add(weight));
+            let mut at = 0;
+            while at + V::LANES <= count {
+                V::load(to.add(at)).add_product(value, V::load(from.add(at))).store(to.add(at));
+                at += V::LANES;
+            }
+            if at < count {
+                let rest = count - at;
+                let weights = V::load_first(from.add(at), rest);
+                V::load_first(to.add(at), rest).add_product(value, weights).store_first(to.add(at), rest);
             }
         }
     }
