@@ -119,6 +119,11 @@ impl Sliding {
         self.kernel[0] * self.kernel[1] * self.input[2]
     }
 
+    /// Channels of an output pixel.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
     /// Numbers of a row of weights: channels of a group of outputs.
     pub(crate) fn width(&self) -> usize {
         self.outputs / self.groups
@@ -166,6 +171,8 @@ pub(crate) struct Spikes<'a, T> {
 #[derive(Clone, Copy)]
 struct Tile<T> {
     targets: *mut T,
+    /// What is added to, and from one pixel's to the next.
+    begin: (*const T, usize),
     weights: *const T,
     at: usize,
     tail: usize,
@@ -272,7 +279,7 @@ pub(crate) unsafe fn convolve_spikes<V: Vector>(
     spikes: Spikes<'_, V::Scalar>,
 ) {
     let part = Part::of::<V>(sliding, spikes.keys.len());
-    let tile = Tile { targets, weights, at: 0, tail: 0 };
+    let tile = Tile { targets, begin: (targets, sliding.outputs), weights, at: 0, tail: 0 };
     tiles!(V, sliding, sliding.outputs, tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
 }
 
@@ -363,21 +370,24 @@ macro_rules! blocks {
     };
 }
 
-/// Adds one value per neuron to the targets: a dense convolution. Each row of weights serves several output pixels.
+/// Adds one value per neuron to the targets, or to a `bias` of each channel if there is one: a dense convolution. Each row
+/// of weights serves several output pixels.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; targets, weights and values must have the sizes of `sliding`.
+/// The instruction set of `V` must be available; targets, bias, weights and values must have the sizes of `sliding`.
 #[inline(always)]
 pub(crate) unsafe fn convolve_values<V: Vector>(
     sliding: &Sliding,
     targets: *mut V::Scalar,
+    bias: Option<*const V::Scalar>,
     weights: *const V::Scalar,
     values: *const V::Scalar,
 ) {
+    let begin = bias.map_or((targets.cast_const(), sliding.outputs), |bias| (bias, 0));
     let (inputs, outputs) = (sliding.group_inputs(), sliding.width());
     if inputs == 1 && outputs == 1 {
         // Registers are filled across groups.
-        let tile = Tile { targets, weights, at: 0, tail: 0 };
+        let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
             tiles!(V, sliding, sliding.outputs, tile, 2, values_tile(Own(values)), [2, 8; 1, 8]);
         } else {
@@ -387,10 +397,15 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
     }
     for group in 0..sliding.groups {
         // SAFETY: the group's first output, row of weights and input.
-        let (targets, weights, values) = unsafe {
-            (targets.add(group * outputs), weights.add(group * inputs * outputs), All(values.add(group * inputs)))
+        let (targets, begin, weights, values) = unsafe {
+            (
+                targets.add(group * outputs),
+                (begin.0.add(group * outputs), begin.1),
+                weights.add(group * inputs * outputs),
+                All(values.add(group * inputs)),
+            )
         };
-        let tile = Tile { targets, weights, at: 0, tail: 0 };
+        let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
             tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
         } else {
@@ -477,7 +492,7 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
     tile: Tile<V::Scalar>,
     values: impl Inputs<V>,
 ) {
-    let (n, columns) = (sliding.outputs, &sliding.columns);
+    let columns = &sliding.columns;
     for (oy, &rows) in sliding.rows.iter().enumerate() {
         for &Span { first, count, step } in &sliding.spans {
             let mut ox = first;
@@ -485,12 +500,12 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
             let mut blocks = count.div_ceil(PIXELS);
             while blocks > 0 {
                 let pixels = (first + count - ox).div_ceil(blocks);
-                let block = Block { rows, columns: columns[ox], step: step * sliding.input[2] };
+                let pixel = oy * columns.len() + ox;
+                let block = Block { rows, columns: columns[ox], step: step * sliding.input[2], pixel };
                 // SAFETY: the pixels lie within a span, whose columns have all taps at the same distance; targets lie
                 // within `rows * columns * n`.
                 unsafe {
-                    let to = tile.targets.add((oy * columns.len() + ox) * n + tile.at);
-                    blocks!(PIXELS, pixels, values_block::<V, _, WIDTH, TAIL>(sliding, tile, block, to, values));
+                    blocks!(PIXELS, pixels, values_block::<V, _, WIDTH, TAIL>(sliding, tile, block, values));
                 }
                 ox += pixels;
                 blocks -= 1;
@@ -507,33 +522,37 @@ struct Block {
     columns: Taps,
     /// Numbers of input from one pixel to the next.
     step: usize,
+    /// The first pixel.
+    pixel: usize,
 }
 
 /// # Safety
-/// As for [`convolve_values`]; `PIXELS` output pixels must begin at `to`, whose taps are those of `block`.
+/// As for [`convolve_values`]; `PIXELS` output pixels must have the taps of `block`.
 #[inline(always)]
 unsafe fn values_block<V: Vector, I: Inputs<V>, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
-    Block { rows, columns, step }: Block,
-    to: *mut V::Scalar,
+    Block { rows, columns, step, pixel }: Block,
     values: I,
 ) {
     let (inputs, n) = (sliding.input[2], sliding.outputs);
     let tap_length = inputs * sliding.width();
     let (rows_of_tap, row_length) = (I::rows(sliding), I::row_length(sliding));
-    let (stretches, pixels, apart) = sliding.stretches(columns);
+    let (stretches, pixels, stride) = sliding.stretches(columns);
     // SAFETY: `Sliding` has no taps outside of the image; the rest is the caller's word.
     unsafe {
+        let to = tile.targets.add(pixel * n + tile.at);
+        let (begin, apart) = tile.begin;
+        let begin = begin.add(pixel * apart + tile.at);
         let mut sums = [[V::zero(); WIDTH]; PIXELS];
         for (p, lane) in sums.iter_mut().enumerate() {
             for (k, sum) in lane.iter_mut().enumerate() {
-                *sum = load::<V, WIDTH, TAIL>(to.add(p * n), k, tile.tail);
+                *sum = load::<V, WIDTH, TAIL>(begin.add(p * apart), k, tile.tail);
             }
         }
         for (tap, line) in sliding.lines(rows) {
             for j in 0..stretches {
-                let mut x = values.values().add((line + columns.start + j * apart) * inputs);
+                let mut x = values.values().add((line + columns.start + j * stride) * inputs);
                 let mut row = tile.weights.add((tap + columns.first + j) * tap_length + tile.at);
                 for _ in 0..pixels * rows_of_tap {
                     let mut weights = [V::zero(); WIDTH];

@@ -61,10 +61,18 @@ pub trait Element: Copy {
     );
 
     /// The convolution of one value per neuron, also in groups: `[ky][kx][group][input channel of it][output channel of it]`.
+    /// Where there is a `bias` of each channel, targets begin at it, not at what they hold.
     ///
     /// # Panics
-    /// If targets, weights or values have other sizes than `sliding`.
-    fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]);
+    /// If targets, bias, weights or values have other sizes than `sliding`.
+    fn convolve_values(
+        level: Level,
+        sliding: &Sliding,
+        targets: &mut [Self],
+        bias: Option<&[Self]>,
+        weights: &[Self],
+        values: &[Self],
+    );
 
     /// Makes the sums of neurons, `channels` to a pixel, the values of their spikes: brings them into `range`, which holds
     /// zero. `starts` gets how many spikes, values other than zero, there are before each pixel, and behind the last.
@@ -451,11 +459,12 @@ macro_rules! compile {
             pub(super) unsafe fn convolve_values(
                 sliding: &Sliding,
                 targets: *mut $scalar,
+                bias: Option<*const $scalar>,
                 weights: *const $scalar,
                 values: *const $scalar,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { convolution::convolve_values::<$vector>(sliding, targets, weights, values) }
+                unsafe { convolution::convolve_values::<$vector>(sliding, targets, bias, weights, values) }
             }
 
             /// # Safety
@@ -706,11 +715,20 @@ macro_rules! element {
                 element!(@ level, $levels, spread_spikes(spreading, targets, weights, spikes, cursors));
             }
 
-            fn convolve_values(level: Level, sliding: &Sliding, targets: &mut [Self], weights: &[Self], values: &[Self]) {
+            fn convolve_values(
+                level: Level,
+                sliding: &Sliding,
+                targets: &mut [Self],
+                bias: Option<&[Self]>,
+                weights: &[Self],
+                values: &[Self],
+            ) {
                 assert_eq!(values.len(), sliding.inputs(), "every neuron has a value");
+                assert!(bias.is_none_or(|bias| bias.len() >= sliding.outputs()), "every channel has a bias");
                 check_sizes(sliding, targets.len(), weights.len());
                 let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
-                element!(@ level, $levels, convolve_values(sliding, targets, weights, values.as_ptr()));
+                let bias = bias.map(<[Self]>::as_ptr);
+                element!(@ level, $levels, convolve_values(sliding, targets, bias, weights, values.as_ptr()));
             }
 
             fn rectify(

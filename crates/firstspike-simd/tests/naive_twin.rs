@@ -253,8 +253,15 @@ fn convolution<T: Float>(
         }
 
         let mut acc = start.clone();
-        T::convolve_values(level, &sliding, &mut acc, &weights, &values);
+        T::convolve_values(level, &sliding, &mut acc, None, &weights, &values);
         check(level, &acc, &exact, &magnitude, terms);
+        let bias: Vec<T> = start.iter().copied().cycle().take(outputs).collect();
+        let begun: Vec<T> = bias.iter().copied().cycle().take(start.len()).collect();
+        let moved = |(exact, (&from, &to)): (&f64, (&T, &T))| exact - from.to_f64() + to.to_f64();
+        let expected: Vec<f64> = exact.iter().zip(start.iter().zip(&begun)).map(moved).collect();
+        let mut acc = vec![T::from_f64(f64::NAN); start.len()];
+        T::convolve_values(level, &sliding, &mut acc, Some(&bias), &weights, &values);
+        check(level, &acc, &expected, &magnitude, terms);
 
         let mut rectified = values.clone();
         T::rectify(level, &mut rectified, inputs, [0.0, 1.5].map(T::from_f64), &mut starts);
@@ -879,7 +886,7 @@ fn taps_outside_of_the_image_are_refused() {
 #[test]
 #[should_panic(expected = "every tap has weights")]
 fn missing_weights_are_refused() {
-    f32::convolve_values(Level::best(), &pixel(), &mut [0.0; 3], &[0.0; 5], &[1.0; 2]);
+    f32::convolve_values(Level::best(), &pixel(), &mut [0.0; 3], None, &[0.0; 5], &[1.0; 2]);
 }
 
 #[test]

@@ -432,7 +432,7 @@ impl<T: Real> Conv2d<T> {
                 row[(key - base) as usize] = value;
             }
         }
-        T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
+        T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, image);
     }
 
     fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
@@ -472,7 +472,7 @@ impl<T: Real> Conv2d<T> {
         let Geometry { input, .. } = self.geometry;
         let image_row = self.widened.width * input.channels;
         if self.widened.width == input.width {
-            T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, values);
+            T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, values);
             return;
         }
         let begin = self.widened.left * input.channels;
@@ -481,6 +481,6 @@ impl<T: Real> Conv2d<T> {
         for (row, from) in rows.zip(values.chunks_exact(length)) {
             row[begin..begin + length].copy_from_slice(from);
         }
-        T::convolve_values(level, &self.widened.sliding, potentials, &self.weights, image);
+        T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, image);
     }
 }
