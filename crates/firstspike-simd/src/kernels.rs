@@ -10,6 +10,7 @@ use crate::spreading::{self, Spreading};
 use crate::stamps::{self, Stamps};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
+use crate::winograd::{self, Winograd};
 
 #[cfg(target_arch = "aarch64")]
 use crate::vector::neon::{NeonF32, NeonF64};
@@ -72,6 +73,20 @@ pub trait Element: Copy {
         bias: Option<&[Self]>,
         weights: &[Self],
         values: &[Self],
+    );
+
+    /// The same of 3x3 taps, with fewer multiplications: `packed` are the weights as [`Winograd::pack`] leaves them, and
+    /// `scratch` memory to work with.
+    ///
+    /// # Panics
+    /// If targets, packed weights or values have other sizes than `winograd`.
+    fn convolve_tiles(
+        level: Level,
+        winograd: &Winograd,
+        targets: &mut [Self],
+        packed: &[Self],
+        values: &[Self],
+        scratch: &mut Vec<Self>,
     );
 
     /// Makes the sums of neurons, `channels` to a pixel, the values of their spikes: brings them into `range`, which holds
@@ -468,6 +483,20 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`winograd::convolve`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn convolve_tiles(
+                winograd: &Winograd,
+                targets: *mut $scalar,
+                weights: *const $scalar,
+                values: *const $scalar,
+                scratch: *mut $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { winograd::convolve::<$vector>(winograd, targets, weights, values, scratch) }
+            }
+
+            /// # Safety
             /// As for [`compression::rectify`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn rectify(
@@ -729,6 +758,28 @@ macro_rules! element {
                 let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
                 let bias = bias.map(<[Self]>::as_ptr);
                 element!(@ level, $levels, convolve_values(sliding, targets, bias, weights, values.as_ptr()));
+            }
+
+            fn convolve_tiles(
+                level: Level,
+                winograd: &Winograd,
+                targets: &mut [Self],
+                packed: &[Self],
+                values: &[Self],
+                scratch: &mut Vec<Self>,
+            ) {
+                assert_eq!(values.len(), winograd.inputs(), "every neuron has a value");
+                assert_eq!(targets.len(), winograd.targets(), "every target exists");
+                assert_eq!(packed.len(), winograd.packed::<Self>(), "every tap has weights");
+                // From the beginning of a line of the cache on.
+                let needed = winograd.scratch::<Self>() + MOST_LANES;
+                if scratch.len() < needed {
+                    scratch.resize(needed, 0.0);
+                }
+                let begin = scratch.as_ptr().align_offset(64).min(MOST_LANES);
+                let scratch = scratch[begin..].as_mut_ptr();
+                let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
+                element!(@ level, $levels, convolve_tiles(winograd, targets, weights, values.as_ptr(), scratch));
             }
 
             fn rectify(

@@ -20,6 +20,7 @@ mod level;
 mod spreading;
 mod stamps;
 mod vector;
+mod winograd;
 
 pub use convolution::{Sliding, Taps};
 pub use delivery::{Fans, Raster, Span};
@@ -29,3 +30,4 @@ pub use kernels::{Element, Listed, Reach};
 pub use level::Level;
 pub use spreading::Spreading;
 pub use stamps::Stamps;
+pub use winograd::Winograd;

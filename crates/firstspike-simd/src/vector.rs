@@ -12,7 +12,7 @@ pub(crate) mod x86;
 /// must be compiled with it enabled so that the methods inline.
 pub(crate) trait Vector: Copy {
     /// `f32` or `f64`.
-    type Scalar: Copy;
+    type Scalar: Copy + From<f32>;
     /// Floats per register.
     const LANES: usize;
     /// Registers that there are.
