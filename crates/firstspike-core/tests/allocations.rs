@@ -157,3 +157,23 @@ fn nothing_is_allocated_from_image_to_image() {
     }
     assert_eq!(allocating, [""; 0]);
 }
+
+/// A layer that minimal filtering suits, of values and of spikes.
+#[test]
+fn nothing_is_allocated_where_a_layer_is_dense() {
+    let mut numbers = Numbers(5);
+    let shape = Shape::new(16, 16, 16);
+    let images: Vec<Vec<f32>> = (0..3).map(|_| numbers.image(shape.len())).collect();
+    for encoder in [None, Some(plain())] {
+        let spiking = encoder.is_some();
+        let conv = convolution(&mut numbers, 0, shape, 1);
+        let to = Shape { channels: FEATURES.channels, ..shape };
+        let readout = neurons("readout", to, vec![conv], &[0.1; 8], Neuron::Analog(READOUT));
+        let network = Network::new(vec![input(shape, encoder), readout], Level::best()).unwrap();
+        let mut space = Workspace::new(&network);
+        let mut run = || images.iter().for_each(|image| space.run(&network, Engine::Layered, image));
+        run();
+        assert_eq!(allocation_counter::measure(run).count_total, 0, "spiking {spiking}");
+        assert_eq!(space.counts[1].dense > 0, spiking);
+    }
+}

@@ -9,6 +9,7 @@
 //! Rounding: levels with fused multiply-add round once per term, [`Level::baseline`] twice; and sums are split over
 //! several accumulators, whose number depends on the level. Results of two levels therefore differ by at most about
 //! `n * epsilon * sum |w x|` for `n` terms; on one level a result depends on its arguments alone.
+//! Minimal filtering ([`Winograd`]) errs by the magnitude of a layer, not of a sum.
 
 mod compression;
 mod convolution;

@@ -2,7 +2,7 @@
 
 use firstspike_simd::{
     Arriving, Circuit, Element, Fans, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, Marks,
-    NOTHING, Patterns, Raster, Reach, Sliding, Span, Spreading, Stamps, Taps,
+    NOTHING, Patterns, Raster, Reach, Sliding, Span, Spreading, Stamps, Taps, Winograd,
 };
 use proptest::prelude::*;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -334,6 +334,121 @@ proptest! {
         for channels in [[groups, groups, groups], [inputs * groups, outputs * groups, groups]] {
             convolution::<f32>(rows, columns, channels, 1.0, &numbers);
             convolution::<f64>(rows, columns, channels, 1.0, &numbers);
+        }
+    }
+}
+
+/// Three taps on an axis.
+fn three(input: usize, output: usize, pad: isize) -> Axis {
+    Axis { input, output, kernel: 3, stride: 1, dilation: 1, pad }
+}
+
+/// Minimal filtering: the results at each level, what they should be, and the largest that a sum of magnitudes may be.
+fn tiles<T: Float>(
+    rows: Axis,
+    columns: Axis,
+    [inputs, outputs]: [usize; 2],
+    mut next: impl FnMut() -> [f64; 3],
+) -> (Vec<Vec<T>>, Vec<f64>, f64) {
+    let weights: Vec<T> = (0..9 * inputs * outputs).map(|_| T::from_f64(next()[0])).collect();
+    let values: Vec<T> = (0..rows.input * columns.input * inputs).map(|_| T::from_f64(next()[1])).collect();
+    let start: Vec<T> = (0..rows.output * columns.output * outputs).map(|_| T::from_f64(next()[2])).collect();
+    let mut exact: Vec<f64> = start.iter().map(|x| x.to_f64()).collect();
+    for (oy, ox) in (0..rows.output).flat_map(|oy| (0..columns.output).map(move |ox| (oy, ox))) {
+        let sums = &mut exact[(oy * columns.output + ox) * outputs..][..outputs];
+        for (ky, y) in rows.pairs(oy) {
+            for (kx, x) in columns.pairs(ox) {
+                for i in 0..inputs {
+                    let value = values[(y * columns.input + x) * inputs + i].to_f64();
+                    let row = &weights[((ky * 3 + kx) * inputs + i) * outputs..][..outputs];
+                    for (sum, weight) in sums.iter_mut().zip(row) {
+                        *sum += value * weight.to_f64();
+                    }
+                }
+            }
+        }
+    }
+    let winograd = Winograd::new(
+        [rows.input, columns.input, inputs],
+        [rows.output, columns.output, outputs],
+        [rows.pad, columns.pad],
+    );
+    let mut packed = vec![T::from_f64(0.0); winograd.packed::<T>()];
+    winograd.pack(&weights, &mut packed, T::to_f64, T::from_f64);
+    let run = |level: Level| {
+        let (mut acc, mut scratch) = (start.clone(), vec![T::from_f64(f64::NAN); 5]);
+        T::convolve_tiles(level, &winograd, &mut acc, &packed, &values, &mut scratch);
+        // What was left in the memory is not read.
+        scratch.fill(T::from_f64(f64::NAN));
+        acc.clone_from(&start);
+        T::convolve_tiles(level, &winograd, &mut acc, &packed, &values, &mut scratch);
+        acc
+    };
+    let most = |numbers: &[T]| numbers.iter().map(|x| x.to_f64().abs()).fold(0.0, f64::max);
+    let magnitude = 9.0 * inputs as f64 * most(&weights) * most(&values) + most(&start);
+    (Level::available().into_iter().map(run).collect(), exact, magnitude)
+}
+
+fn check_tiles<T: Float>(rows: Axis, columns: Axis, channels: [usize; 2], numbers: &[f64]) {
+    let mut at = 0;
+    let next = || {
+        at += 1;
+        [numbers[at % numbers.len()] * (1.0 + (at % 13) as f64 / 5.0); 3]
+    };
+    let (levels, exact, magnitude) = tiles::<T>(rows, columns, channels, next);
+    for (got, level) in levels.iter().zip(Level::available()) {
+        for (got, exact) in got.iter().zip(&exact) {
+            let bound = 16.0 * T::EPSILON * magnitude;
+            assert!((got.to_f64() - exact).abs() <= bound, "{level}: {got:?} is not {exact} within {bound}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn minimal_filtering_equals_the_naive_twin(
+        (height, rows, top) in (1usize..12, 1usize..12, -3isize..4),
+        (width, columns, left) in (1usize..30, 1usize..30, -3isize..4),
+        inputs in prop_oneof![1usize..5, Just(16), 17usize..20, 30usize..40],
+        outputs in prop_oneof![1usize..40, Just(64), 60usize..80],
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
+    ) {
+        let (rows, columns) = (three(height, rows, top), three(width, columns, left));
+        check_tiles::<f32>(rows, columns, [inputs, outputs], &numbers);
+        check_tiles::<f64>(rows, columns, [inputs, outputs], &numbers);
+    }
+}
+
+/// More tiles than are gone through at once.
+#[test]
+fn many_tiles_equal_the_naive_twin() {
+    check_tiles::<f32>(three(41, 41, 1), three(38, 39, 2), [40, 17], &[0.5, -1.25, 0.75]);
+}
+
+/// The error that [`Winograd`] states, for what layers see: rectified values, and weights that keep their variance.
+#[test]
+fn minimal_filtering_is_as_exact_as_it_says() {
+    for (size, channels) in [(24, [8, 16]), (28, [16, 64]), (13, [64, 96]), (8, [256, 32])] {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut uniform = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let scale = (2.0 / (9.0 * channels[0] as f64)).sqrt();
+        let next = || {
+            let normal = (-2.0 * (1.0 - uniform()).ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+            [normal * scale, normal.max(0.0), 0.0]
+        };
+        let (levels, exact, _) = tiles::<f32>(three(size, size, 1), three(size, size, 1), channels, next);
+        let largest = exact.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+        for (got, level) in levels.iter().zip(Level::available()) {
+            let errors = got.iter().zip(&exact).map(|(&got, exact)| (f64::from(got) - exact).abs() / largest);
+            let error = errors.fold(0.0, f64::max);
+            assert!(error <= 1.5e-6, "{level}: {size}x{size}, {channels:?}: {error}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
 use crate::synapse::{ConvolutionScratch, Path, Paths};
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps};
+use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -15,6 +15,9 @@ const FEW_CHANNELS: usize = 4;
 
 /// Weights of stamps, at most.
 const MOST_STAMPED: usize = 1 << 16;
+
+/// Bytes of transformed weights, at most: most of the time would go into reading more of them.
+const MOST_TRANSFORMED: usize = 16 << 20;
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Conv2d<T> {
     sliding: Sliding,
     /// How spikes spread from their inputs, where that is faster.
     spread: Option<Spread<T>>,
+    /// How tiles of outputs are computed at once, where that takes fewer multiplications.
+    tiled: Option<Tiled<T>>,
     /// What a spike does to its targets, where an image has few channels: fewer spikes than pixels, maybe. Made when it is
     /// first needed; nothing where it would take too many weights.
     stamps: OnceLock<Option<Stamps<T>>>,
@@ -63,12 +68,21 @@ impl Windows {
 enum Way {
     /// With all neurons that did not spike: a register of weights serves several pixels, and multiplications are the limit.
     Dense,
+    /// The same by minimal filtering, tile by tile of the outputs.
+    Winograd,
     /// Output by output. A spike costs a load of weights for each register of outputs.
     Slide,
     /// Input by input, where each reaches several outputs.
     Spread,
     /// Spike by spike.
     Stamp,
+}
+
+impl Way {
+    /// Whether neurons that did not spike are added up too.
+    fn is_dense(self) -> bool {
+        matches!(self, Self::Dense | Self::Winograd)
+    }
 }
 
 /// Cycles of a way: a model, from measurements of the kernels with AVX-512 at many sizes and densities.
@@ -106,6 +120,41 @@ impl<T: Real> Spread<T> {
         let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
         let spreading = Spreading::new(sizes(input), sizes(output), kernel, stride, pad);
         Some(Self { spreading, packed: OnceLock::new() })
+    }
+}
+
+/// Weights at the points of minimal filtering: transformed when they are first needed, since there are four times as many.
+#[derive(Clone, Debug)]
+struct Tiled<T> {
+    winograd: Winograd,
+    packed: OnceLock<Aligned<T>>,
+}
+
+impl<T: Real> Tiled<T> {
+    /// Nothing for kernels that it does not suit. In single precision only: the double one is there to compare with, and its
+    /// errors are those of each output's own terms.
+    fn new(geometry: &Geometry, groups: usize) -> Option<Self> {
+        let Geometry { input, output, kernel, stride, dilation, pad } = *geometry;
+        if size_of::<T>() != size_of::<f32>() || groups != 1 {
+            return None;
+        }
+        if (kernel, stride, dilation) != ([3, 3], [1, 1], [1, 1]) {
+            return None;
+        }
+        let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
+        let winograd = Winograd::new(sizes(input), sizes(output), pad);
+        // Few outputs do not need all products of a tile.
+        let fewer = 36 * winograd.tiles() < 9 * output.pixels();
+        let fits = winograd.packed::<T>() * size_of::<T>() <= MOST_TRANSFORMED;
+        (fewer && fits).then(|| Self { winograd, packed: OnceLock::new() })
+    }
+
+    fn packed(&self, weights: &[T]) -> &[T] {
+        self.packed.get_or_init(|| {
+            let mut packed = Aligned::zeros(self.winograd.packed::<T>());
+            self.winograd.pack(weights, &mut packed, T::to_f64, T::from_f64);
+            packed
+        })
     }
 }
 
@@ -184,6 +233,7 @@ impl<T: Real> Conv2d<T> {
         let sliding = sliding(&geometry, groups, geometry.input.width, columns);
         let widened = Widened::new(&geometry, groups);
         let spread = Spread::new(&geometry, groups);
+        let tiled = Tiled::new(&geometry, groups);
         let Geometry { input, .. } = geometry;
         let reach = [(0, input.height), (1, input.width)]
             .map(|(axis, count)| (0..count).map(|at| Windows::new(geometry.windows(axis, at))).collect());
@@ -193,6 +243,7 @@ impl<T: Real> Conv2d<T> {
             weights,
             sliding,
             spread,
+            tiled,
             stamps: OnceLock::new(),
             widened,
             reach,
@@ -228,6 +279,9 @@ impl<T: Real> Conv2d<T> {
     pub(super) fn change_weights(&mut self, change: impl FnOnce(&mut [T])) {
         change(&mut self.weights);
         if let Some(Spread { packed, .. }) = &mut self.spread {
+            *packed = OnceLock::new();
+        }
+        if let Some(Tiled { packed, .. }) = &mut self.tiled {
             *packed = OnceLock::new();
         }
         self.stamps = OnceLock::new();
@@ -295,6 +349,15 @@ impl<T: Real> Conv2d<T> {
             (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
             (Way::Slide, Cost { fixed: 12.0 * rows * output.width as f64, spike: slide }),
         ];
+        if let Some(Tiled { winograd, .. }) = &self.tiled {
+            let (tiles, bytes) = (winograd.tiles() as f64, winograd.packed::<T>() * size_of::<T>());
+            // Transforms of a register of inputs or of products, with all that is done for a tile; and the products.
+            let transforms = 150.0 * (input.channels.div_ceil(lanes) as f64 + 1.0) + 115.0 * registers;
+            // Few tiles wait for weights.
+            let wait = bytes as f64 * if bytes > 1 << 20 { 0.034 } else { 0.02 };
+            let fixed = tiles * (transforms + 20.0 * channels * registers) + wait;
+            costs.push((Way::Winograd, Cost { fixed, spike: 0.0 }));
+        }
         if let Some(Spread { spreading, .. }) = &self.spread {
             let ([visits, targets], [width, parts]) = (spreading.work(), spreading.parts());
             let width = registers.min(width as f64);
@@ -315,11 +378,11 @@ impl<T: Real> Conv2d<T> {
 
     /// The way that takes least, if values of all neurons are at hand or not.
     fn way(&self, spikes: usize, values: bool, paths: Paths) -> Way {
-        let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || *way != Way::Dense);
+        let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || !way.is_dense());
         let (spikes, neurons) = (spikes as f64, self.geometry.input.len() as f64);
         let cycles = |way: Way, Cost { fixed, spike }: Cost| {
             // Those of a list have to be spread out.
-            let image = if way == Way::Dense && !values { 0.25 * neurons + 2.0 * spikes } else { 0.0 };
+            let image = if way.is_dense() && !values { 0.25 * neurons + 2.0 * spikes } else { 0.0 };
             fixed + spikes * spike + image
         };
         open.min_by(|a, b| cycles(a.0, a.1).total_cmp(&cycles(b.0, b.1))).map_or(Way::Slide, |&(way, _)| way)
@@ -384,7 +447,7 @@ impl<T: Real> Conv2d<T> {
 
     /// Whether [`Conv2d::gather`] reads a list of spikes, one value per neuron being at hand.
     pub(super) fn lists(&self, spikes: &SpikeList<T>, paths: Paths) -> bool {
-        self.way(spikes.len(), true, paths) != Way::Dense
+        !self.way(spikes.len(), true, paths).is_dense()
     }
 
     /// Adds spikes up, the way that takes least.
@@ -399,8 +462,8 @@ impl<T: Real> Conv2d<T> {
         let way = self.way(spikes.len(), spikes.dense().is_some(), scratch.paths);
         let stamps = if way == Way::Stamp { self.stamps() } else { None };
         match (way, stamps, &self.spread) {
-            (Way::Dense, ..) => {
-                self.gather_dense(level, spikes, potentials, &mut scratch.image);
+            (Way::Dense | Way::Winograd, ..) => {
+                self.gather_dense(level, way, spikes, potentials, scratch);
                 return Path::Dense;
             }
             (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, potentials),
@@ -415,12 +478,29 @@ impl<T: Real> Conv2d<T> {
     }
 
     /// Adds spikes up with all neurons that did not spike.
-    fn gather_dense(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T], image: &mut Vec<T>) {
+    fn gather_dense(
+        &self,
+        level: Level,
+        way: Way,
+        spikes: &SpikeList<T>,
+        potentials: &mut [T],
+        scratch: &mut ConvolutionScratch<T>,
+    ) {
         if let Some(values) = spikes.dense() {
-            self.gather_values(level, values, potentials, image);
+            self.gather_all(level, way, values, potentials, scratch);
             return;
         }
+        let ConvolutionScratch { image, tiles, .. } = scratch;
         let Geometry { input, .. } = self.geometry;
+        if let (Way::Winograd, Some(tiled)) = (way, &self.tiled) {
+            image.clear();
+            image.resize(input.len(), T::ZERO);
+            for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
+                image[key as usize] = value;
+            }
+            T::convolve_tiles(level, &tiled.winograd, potentials, tiled.packed(&self.weights), image, tiles);
+            return;
+        }
         let image_row = self.widened.width * input.channels;
         let begin = self.widened.left * input.channels;
         let rows = self.widened.blank(image).chunks_exact_mut(image_row);
@@ -468,7 +548,34 @@ impl<T: Real> Conv2d<T> {
         });
     }
 
-    pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], image: &mut Vec<T>) {
+    /// Adds one value per neuron up, the dense way that takes less.
+    pub(super) fn gather_values(
+        &self,
+        level: Level,
+        values: &[T],
+        potentials: &mut [T],
+        scratch: &mut ConvolutionScratch<T>,
+    ) {
+        let dense = self.costs.iter().filter(|(way, _)| way.is_dense());
+        let least = dense.min_by(|(_, a), (_, b)| a.fixed.total_cmp(&b.fixed));
+        let way = least.map_or(Way::Dense, |&(way, _)| way);
+        self.gather_all(level, way, values, potentials, scratch);
+    }
+
+    /// Adds one value per neuron up, one of the dense ways.
+    fn gather_all(
+        &self,
+        level: Level,
+        way: Way,
+        values: &[T],
+        potentials: &mut [T],
+        scratch: &mut ConvolutionScratch<T>,
+    ) {
+        let ConvolutionScratch { image, tiles, .. } = scratch;
+        if let (Way::Winograd, Some(tiled)) = (way, &self.tiled) {
+            T::convolve_tiles(level, &tiled.winograd, potentials, tiled.packed(&self.weights), values, tiles);
+            return;
+        }
         let Geometry { input, .. } = self.geometry;
         let image_row = self.widened.width * input.channels;
         if self.widened.width == input.width {
@@ -482,5 +589,91 @@ impl<T: Real> Conv2d<T> {
             row[begin..begin + length].copy_from_slice(from);
         }
         T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, image);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::DataType;
+    use proptest::prelude::*;
+
+    /// A convolution of 3x3 taps, and an image; numbers follow from a seed, and are exact in both precisions.
+    fn example<T: Real>(
+        [height, width]: [usize; 2],
+        pad: isize,
+        channels: [usize; 2],
+        seed: u32,
+    ) -> (Conv2d<T>, Vec<T>) {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f32::from((state >> 20) as u16) / 2048.0 - 1.0
+        };
+        let bytes: Vec<u8> = (0..9 * channels[0] * channels[1]).flat_map(|_| next().to_le_bytes()).collect();
+        let raw = RawWeights { data_type: DataType::Float32, bytes: &bytes, input_scale: None, output_scale: None };
+        let output = |size: usize| (size as isize + 2 * pad - 2).max(1) as usize;
+        let geometry = Geometry {
+            input: Shape::new(height, width, channels[0]),
+            output: Shape::new(output(height), output(width), channels[1]),
+            kernel: [3, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pad: [pad, pad],
+        };
+        let values = (0..geometry.input.len()).map(|_| T::from_f64(f64::from(next()).max(0.0))).collect();
+        (Conv2d::new(geometry, 1, raw).unwrap(), values)
+    }
+
+    /// What a dense way adds up, from all values or from a list of those that are not zero.
+    fn dense<T: Real>(conv: &Conv2d<T>, way: Way, values: &[T], listed: bool) -> Vec<T> {
+        let mut spikes = SpikeList::default();
+        if listed {
+            spikes.compress(conv.geometry.input, values, |_, value| (value != T::ZERO).then_some(value));
+        } else {
+            spikes.take(Level::best(), conv.geometry.input, &mut values.to_vec(), T::EVERYTHING);
+        }
+        let mut potentials = vec![T::ONE; conv.geometry.output.len()];
+        conv.gather_dense(Level::best(), way, &spikes, &mut potentials, &mut ConvolutionScratch::default());
+        potentials
+    }
+
+    proptest! {
+        #[test]
+        fn tiles_are_the_dense_way_up_to_rounding(
+            size in [3usize..20, 3usize..20],
+            pad in 0isize..3,
+            channels in [1usize..40, 1usize..70],
+            seed: u32,
+        ) {
+            let (mut conv, values) = example::<f32>(size, pad, channels, seed);
+            for _ in 0..2 {
+                let expected = dense(&conv, Way::Dense, &values, false);
+                let largest = expected.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+                for listed in [false, true] {
+                    let got = dense(&conv, Way::Winograd, &values, listed);
+                    for (got, expected) in got.iter().zip(&expected) {
+                        prop_assert!((got - expected).abs() <= 1e-5 * largest.max(1.0), "{} is not {}", got, expected);
+                    }
+                }
+                // Weights that change are transformed anew.
+                conv.change_weights(|weights| weights.reverse());
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_are_for_large_dense_layers_in_single_precision() {
+        let way = |conv: &Conv2d<f32>, paths| conv.way(conv.geometry.input.len(), true, paths);
+        let (large, _) = example::<f32>([55, 55], 1, [32, 128], 1);
+        assert_eq!(way(&large, Paths::Fastest), Way::Winograd);
+        assert!(!way(&large, Paths::Events).is_dense());
+        assert_ne!(large.way(100, true, Paths::Fastest), Way::Winograd);
+        // One tile, for which all weights are read, and too few channels for the transforms.
+        for (size, channels) in [(4, [128, 128]), (32, [3, 32])] {
+            assert_ne!(way(&example([size, size], 1, channels, 1).0, Paths::Fastest), Way::Winograd);
+        }
+        assert!(example::<f64>([55, 55], 1, [32, 128], 1).0.tiled.is_none());
+        assert!(example::<f32>([3, 3], 0, [32, 128], 1).0.tiled.is_none());
     }
 }

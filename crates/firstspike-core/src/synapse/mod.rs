@@ -101,10 +101,10 @@ impl<T: Real> Synapse<T> {
         Path::Events
     }
 
-    fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], image: &mut Vec<T>) {
+    fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], scratch: &mut ConvolutionScratch<T>) {
         match self {
             Self::Dense(dense) => dense.gather_values(level, values, potentials),
-            Self::Conv2d(conv) => conv.gather_values(level, values, potentials, image),
+            Self::Conv2d(conv) => conv.gather_values(level, values, potentials, scratch),
             Self::Identity(_) => {
                 for (potential, &value) in potentials.iter_mut().zip(values) {
                     *potential += value;
@@ -176,8 +176,10 @@ pub(crate) struct PoolScratch<T> {
 /// Scratch memory of convolutions, and what they may do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ConvolutionScratch<T> {
-    /// Values of an image with margins.
+    /// Values of an image, with margins or without.
     image: Vec<T>,
+    /// What lies between the transforms of minimal filtering.
+    tiles: Vec<T>,
     /// Where each pixel's next spike is.
     cursors: Vec<u32>,
     /// Which ways spikes may take.
@@ -371,9 +373,9 @@ impl<T: Real> Projection<T> {
     ) -> u64 {
         if let Some(pool) = &self.pool {
             pool.pool_values(values, &mut scratch.values);
-            self.synapse.gather_values(level, &scratch.values, potentials, &mut scratch.convolution.image);
+            self.synapse.gather_values(level, &scratch.values, potentials, &mut scratch.convolution);
         } else {
-            self.synapse.gather_values(level, values, potentials, &mut scratch.convolution.image);
+            self.synapse.gather_values(level, values, potentials, &mut scratch.convolution);
         }
         self.connections()
     }
