@@ -657,7 +657,7 @@ mod tests {
                     }
                 }
                 // Weights that change are transformed anew.
-                conv.change_weights(|weights| weights.reverse());
+                conv.change_weights(<[f32]>::reverse);
             }
         }
     }
