@@ -7,7 +7,7 @@ use crate::neuron::{Amos, Encoder, Neuron, Onset, Scale, Timing, Window};
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::Signal;
-use crate::synapse::{MaxPool, PoolScratch, Projection};
+use crate::synapse::{MaxPool, PoolScratch, Projection, Sums};
 use firstspike_simd::Level;
 
 /// Constant input of every neuron.
@@ -29,9 +29,13 @@ impl<T: Real> Bias<T> {
             .then(|| format!("{} biases for {classes} classes of {} channels", self.values.len(), shape.channels))
     }
 
+    /// The biases of channels, if they are those of all pixels.
+    pub(crate) fn of_channels(&self, shape: Shape) -> Option<&[T]> {
+        self.classes.is_empty().then(|| self.of_pixel(0, shape.channels))
+    }
+
     /// Sets potentials to the biases of their neurons.
-    pub(crate) fn fill(&self, shape: Shape, potentials: &mut Vec<T>) {
-        potentials.resize(shape.len(), T::ZERO);
+    pub(crate) fn fill(&self, shape: Shape, potentials: &mut [T]) {
         if self.classes.is_empty() && !potentials.is_empty() {
             // Twice as much each time.
             let mut done = shape.channels;
@@ -495,7 +499,7 @@ fn onset_of<T: Real>(
         lead = Some(lead.map_or(window, |lead: T| lead.max(window)));
         let gather = |projection: &Projection<T>, part: fn(&Scale<T>) -> T, sums: &mut [T]| {
             let values: Vec<T> = from.iter().map(part).collect();
-            projection.gather_values(level, &values, sums, &mut PoolScratch::default());
+            projection.gather_values(level, &values, &mut Sums::of(sums), &mut PoolScratch::default());
         };
         gather(projection, |scale| scale.slope, &mut drive);
         gather(projection, |scale| scale.origin, &mut origin);

@@ -79,11 +79,12 @@ pub trait Element: Copy {
     /// `scratch` memory to work with.
     ///
     /// # Panics
-    /// If targets, packed weights or values have other sizes than `winograd`.
+    /// If targets, bias, packed weights or values have other sizes than `winograd`.
     fn convolve_tiles(
         level: Level,
         winograd: &Winograd,
         targets: &mut [Self],
+        bias: Option<&[Self]>,
         packed: &[Self],
         values: &[Self],
         scratch: &mut Vec<Self>,
@@ -488,12 +489,13 @@ macro_rules! compile {
             pub(super) unsafe fn convolve_tiles(
                 winograd: &Winograd,
                 targets: *mut $scalar,
+                bias: Option<*const $scalar>,
                 weights: *const $scalar,
                 values: *const $scalar,
                 scratch: *mut $scalar,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { winograd::convolve::<$vector>(winograd, targets, weights, values, scratch) }
+                unsafe { winograd::convolve::<$vector>(winograd, targets, bias, weights, values, scratch) }
             }
 
             /// # Safety
@@ -764,12 +766,14 @@ macro_rules! element {
                 level: Level,
                 winograd: &Winograd,
                 targets: &mut [Self],
+                bias: Option<&[Self]>,
                 packed: &[Self],
                 values: &[Self],
                 scratch: &mut Vec<Self>,
             ) {
                 assert_eq!(values.len(), winograd.inputs(), "every neuron has a value");
                 assert_eq!(targets.len(), winograd.targets(), "every target exists");
+                assert!(bias.is_none_or(|bias| bias.len() >= winograd.outputs()), "every channel has a bias");
                 assert_eq!(packed.len(), winograd.packed::<Self>(), "every tap has weights");
                 // From the beginning of a line of the cache on.
                 let needed = winograd.scratch::<Self>() + MOST_LANES;
@@ -779,7 +783,8 @@ macro_rules! element {
                 let begin = scratch.as_ptr().align_offset(64).min(MOST_LANES);
                 let scratch = scratch[begin..].as_mut_ptr();
                 let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
-                element!(@ level, $levels, convolve_tiles(winograd, targets, weights, values.as_ptr(), scratch));
+                let bias = bias.map(<[Self]>::as_ptr);
+                element!(@ level, $levels, convolve_tiles(winograd, targets, bias, weights, values.as_ptr(), scratch));
             }
 
             fn rectify(

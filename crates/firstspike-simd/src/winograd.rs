@@ -73,6 +73,11 @@ impl Winograd {
         self.input.iter().product()
     }
 
+    /// Channels of an output pixel.
+    pub(crate) fn outputs(&self) -> usize {
+        self.output[2]
+    }
+
     /// Numbers that come out.
     pub(crate) fn targets(&self) -> usize {
         self.output.iter().product()
@@ -139,19 +144,21 @@ impl Winograd {
     }
 }
 
-/// Adds the convolution of one value per neuron to the targets.
+/// Adds the convolution of one value per neuron to the targets, or to a `bias` of each channel if there is one.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; targets, packed weights, values and scratch memory must have the sizes of
+/// The instruction set of `V` must be available; targets, bias, packed weights, values and scratch memory must have the sizes of
 /// `winograd`.
 #[inline(always)]
 pub(crate) unsafe fn convolve<V: Vector>(
     winograd: &Winograd,
     targets: *mut V::Scalar,
+    bias: Option<*const V::Scalar>,
     weights: *const V::Scalar,
     values: *const V::Scalar,
     scratch: *mut V::Scalar,
 ) {
+    let targets = (targets, bias);
     let layout = winograd.layout::<V::Scalar>();
     let (all, outputs) = (winograd.tiles(), winograd.output[2]);
     for first in (0..all).step_by(layout.tiles) {
@@ -345,7 +352,7 @@ impl Part<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const WIDTH: usize, const TILES: usize>(
         &self,
-        targets: *mut V::Scalar,
+        targets: (*mut V::Scalar, Option<*const V::Scalar>),
         weights: *const V::Scalar,
         inputs: *const V::Scalar,
         products: *mut V::Scalar,
@@ -386,7 +393,7 @@ impl Part<'_> {
     #[inline(always)]
     unsafe fn transform_outputs<V: Vector, const WIDTH: usize>(
         &self,
-        targets: *mut V::Scalar,
+        (targets, bias): (*mut V::Scalar, Option<*const V::Scalar>),
         products: *const V::Scalar,
     ) {
         let [height, width, n] = self.winograd.output;
@@ -400,11 +407,13 @@ impl Part<'_> {
                 unsafe {
                     let from = products.add((t * WIDTH + k) * V::LANES);
                     let to = targets.add((top * width + left) * n + at);
-                    let place = Place { steps: [width * n, n], rows, columns, tail: n - at };
+                    let steps = [width * n, n];
+                    let begin = bias.map_or((to.cast_const(), steps), |bias| (bias.add(at), [0, 0]));
+                    let place = Place { steps, rows, columns, tail: n - at };
                     if place.tail >= V::LANES {
-                        place.transform::<V, true>(to, from, self.layout.slabs[1]);
+                        place.transform::<V, true>(to, begin, from, self.layout.slabs[1]);
                     } else {
-                        place.transform::<V, false>(to, from, self.layout.slabs[1]);
+                        place.transform::<V, false>(to, begin, from, self.layout.slabs[1]);
                     }
                 }
             }
@@ -426,9 +435,15 @@ struct Place {
 impl Place {
     /// # Safety
     /// The instruction set of `V` must be available, and pixels that exist valid for what there is of a register: for all
-    /// of it if `FULL`. `from` must be readable for a register at the beginning of each slab.
+    /// of it if `FULL`, and so what they begin at. `from` must be readable for a register at the beginning of each slab.
     #[inline(always)]
-    unsafe fn transform<V: Vector, const FULL: bool>(&self, to: *mut V::Scalar, from: *const V::Scalar, slab: usize) {
+    unsafe fn transform<V: Vector, const FULL: bool>(
+        &self,
+        to: *mut V::Scalar,
+        (begin, apart): (*const V::Scalar, [usize; 2]),
+        from: *const V::Scalar,
+        slab: usize,
+    ) {
         // SAFETY: only pixels that exist are touched; the rest is the caller's word.
         unsafe {
             let mut half = [[V::zero(); PATCH]; TILE];
@@ -447,10 +462,11 @@ impl Place {
                         break;
                     }
                     let to = to.add(i * self.steps[0] + j * self.steps[1]);
+                    let begin = begin.add(i * apart[0] + j * apart[1]);
                     if FULL {
-                        V::load(to).add(y).store(to);
+                        V::load(begin).add(y).store(to);
                     } else {
-                        V::load_first(to, self.tail).add(y).store_first(to, self.tail);
+                        V::load_first(begin, self.tail).add(y).store_first(to, self.tail);
                     }
                 }
             }

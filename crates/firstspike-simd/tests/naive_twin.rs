@@ -261,6 +261,8 @@ fn convolution<T: Float>(
         let expected: Vec<f64> = exact.iter().zip(start.iter().zip(&begun)).map(moved).collect();
         let mut acc = vec![T::from_f64(f64::NAN); start.len()];
         T::convolve_values(level, &sliding, &mut acc, Some(&bias), &weights, &values);
+        let moved = |(magnitude, (&from, &to)): (&f64, (&T, &T))| magnitude + from.to_f64().abs() + to.to_f64().abs();
+        let magnitude: Vec<f64> = magnitude.iter().zip(start.iter().zip(&begun)).map(moved).collect();
         check(level, &acc, &expected, &magnitude, terms);
 
         let mut rectified = values.clone();
@@ -377,11 +379,17 @@ fn tiles<T: Float>(
     winograd.pack(&weights, &mut packed, T::to_f64, T::from_f64);
     let run = |level: Level| {
         let (mut acc, mut scratch) = (start.clone(), vec![T::from_f64(f64::NAN); 5]);
-        T::convolve_tiles(level, &winograd, &mut acc, &packed, &values, &mut scratch);
+        T::convolve_tiles(level, &winograd, &mut acc, None, &packed, &values, &mut scratch);
         // What was left in the memory is not read.
         scratch.fill(T::from_f64(f64::NAN));
+        let bias: Vec<T> = start.iter().copied().take(outputs).collect();
+        let mut begun: Vec<T> = bias.iter().copied().cycle().take(start.len()).collect();
+        T::convolve_tiles(level, &winograd, &mut begun, None, &packed, &values, &mut scratch);
+        acc.fill(T::from_f64(f64::NAN));
+        T::convolve_tiles(level, &winograd, &mut acc, Some(&bias), &packed, &values, &mut scratch);
+        assert!(acc.iter().zip(&begun).all(|(a, b)| a.to_f64() == b.to_f64()), "{level}: a bias is what it begins at");
         acc.clone_from(&start);
-        T::convolve_tiles(level, &winograd, &mut acc, &packed, &values, &mut scratch);
+        T::convolve_tiles(level, &winograd, &mut acc, None, &packed, &values, &mut scratch);
         acc
     };
     let most = |numbers: &[T]| numbers.iter().map(|x| x.to_f64().abs()).fold(0.0, f64::max);

@@ -12,7 +12,7 @@ use crate::network::{Network, Stage};
 use crate::neuron::{Membrane, Neuron, Onset};
 use crate::real::Real;
 use crate::signal::Signal;
-use crate::synapse::{PoolScratch, Projection};
+use crate::synapse::{PoolScratch, Projection, Sums};
 
 /// Memory of the neurons of one population; reused.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +138,8 @@ impl<T: Real> AlphaState<T> {
         most.extend(self.excess.iter().zip(&onset.rising_excess).map(|(&sum, &excess)| sum + excess));
         for projection in &onset.rising {
             if let Signal::Spikes(spikes) = &done[projection.source()] {
-                *operations += projection.gather_spikes(network.level(), spikes, most, &mut self.pool).operations;
+                *operations +=
+                    projection.gather_spikes(network.level(), spikes, &mut Sums::of(most), &mut self.pool).operations;
             }
         }
         most.iter().any(|&excess| excess >= T::ZERO)
@@ -148,11 +149,11 @@ impl<T: Real> AlphaState<T> {
     fn sum_values(&mut self, network: &Network<T>, index: usize, done: &[Signal<T>]) -> u64 {
         let population = &network.populations()[index];
         let Stage::Neurons { projections, bias, .. } = &population.stage else { return 0 };
-        bias.fill(population.shape, &mut self.excess);
+        let mut sums = Sums::begin(&mut self.excess, bias, population.shape);
         let mut operations = 0;
         for projection in projections {
             if let Signal::Values(values) = &done[projection.source()] {
-                operations += projection.gather_values(network.level(), values, &mut self.excess, &mut self.pool);
+                operations += projection.gather_values(network.level(), values, &mut sums, &mut self.pool);
             }
         }
         operations

@@ -16,7 +16,7 @@ use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
 use crate::signal::Signal;
-use crate::synapse::PoolState;
+use crate::synapse::{PoolState, Sums};
 
 /// A spike in one of the steps of a window.
 fn stepped<T: Real>(step: usize, key: usize, worth: T) -> (T, u32, T, u32) {
@@ -257,7 +257,7 @@ impl<T: Real> Workspace<T> {
             let potentials = &mut self.lane_potentials[target.0];
             let projection = network.projection(target);
             self.counts[target.0].operations +=
-                projection.gather_values(network.level(), values, potentials, &mut self.pool);
+                projection.gather_values(network.level(), values, &mut Sums::of(potentials), &mut self.pool);
         }
     }
 
@@ -271,7 +271,7 @@ impl<T: Real> Workspace<T> {
             let potentials = &mut self.lane_potentials[target.0];
             let projection = network.projection(target);
             self.counts[target.0].operations +=
-                projection.gather_values(network.level(), &self.values, potentials, &mut self.pool);
+                projection.gather_values(network.level(), &self.values, &mut Sums::of(potentials), &mut self.pool);
         }
     }
 }

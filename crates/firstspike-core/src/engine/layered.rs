@@ -5,7 +5,7 @@ use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
-use crate::synapse::{Paths, PoolState};
+use crate::synapse::{Paths, PoolState, Sums};
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
@@ -49,24 +49,25 @@ impl<T: Real> Workspace<T> {
             }
             (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
             (Stage::Neurons { projections, bias, neuron }, out) => {
-                bias.fill(shape, &mut self.potentials);
+                let mut sums = Sums::begin(&mut self.potentials, bias, shape);
                 for projection in projections {
-                    let (level, potentials) = (network.level(), &mut self.potentials);
+                    let level = network.level();
                     match &done[projection.source()] {
                         Signal::Values(values) => {
-                            counts.operations += projection.gather_values(level, values, potentials, &mut self.pool);
+                            counts.operations += projection.gather_values(level, values, &mut sums, &mut self.pool);
                         }
                         Signal::Spikes(spikes) => {
                             counts.synaptic_events += projection.events(spikes);
-                            *counts += projection.gather_spikes(level, spikes, potentials, &mut self.pool);
+                            *counts += projection.gather_spikes(level, spikes, &mut sums, &mut self.pool);
                         }
                         train @ (Signal::Train(_) | Signal::Raster(_)) => {
                             network.decode(projection.source(), train, &mut self.values);
                             counts.operations +=
-                                projection.gather_values(level, &self.values, potentials, &mut self.pool);
+                                projection.gather_values(level, &self.values, &mut sums, &mut self.pool);
                         }
                     }
                 }
+                drop(sums);
                 match (neuron, out) {
                     (Neuron::Analog(activation), Signal::Values(out)) => {
                         out.clear();

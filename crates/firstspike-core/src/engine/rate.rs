@@ -11,7 +11,7 @@ use crate::neuron::{
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
-use crate::synapse::PoolSums;
+use crate::synapse::{PoolSums, Sums};
 
 /// What a population remembers from step to step, and from image to image if it is not reset.
 #[derive(Clone, Debug, Default)]
@@ -192,7 +192,7 @@ impl<T: Real> Workspace<T> {
             if projection.lists(list, self.pool.convolution.paths) {
                 list.list(network.level());
             }
-            self.counts[index] += projection.gather_spikes(network.level(), list, sum, &mut self.pool);
+            self.counts[index] += projection.gather_spikes(network.level(), list, &mut Sums::of(sum), &mut self.pool);
         }
         at_once
     }

@@ -11,6 +11,7 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::Shape;
 use crate::signal::{Signal, SpikeList};
+use crate::synapse::Sums;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_steps(&mut self, network: &Network<T>, engine: Engine, index: usize) {
@@ -106,11 +107,11 @@ impl<T: Real> Workspace<T> {
     pub(super) fn integrate_values(&mut self, network: &Network<T>, index: usize) {
         let population = &network.populations()[index];
         let Stage::Neurons { projections, bias, .. } = &population.stage else { return };
-        bias.fill(population.shape, &mut self.potentials);
+        let mut sums = Sums::begin(&mut self.potentials, bias, population.shape);
         for projection in projections {
             if let Signal::Values(values) = &self.signals[projection.source()] {
                 self.counts[index].operations +=
-                    projection.gather_values(network.level(), values, &mut self.potentials, &mut self.pool);
+                    projection.gather_values(network.level(), values, &mut sums, &mut self.pool);
             }
         }
     }
@@ -136,7 +137,7 @@ impl<T: Real> Workspace<T> {
             counts.synaptic_events += events;
             match engine {
                 Engine::Layered => {
-                    counts += projection.gather_spikes(network.level(), spikes, input, &mut self.pool);
+                    counts += projection.gather_spikes(network.level(), spikes, &mut Sums::of(input), &mut self.pool);
                 }
                 Engine::Event => {
                     for (key, value, _) in spikes.entries() {

@@ -4,7 +4,7 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
-use crate::synapse::{ConvolutionScratch, Path, Paths};
+use crate::synapse::{ConvolutionScratch, Path, Paths, Sums};
 use crate::weights::RawWeights;
 use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
 use std::collections::BTreeMap;
@@ -455,7 +455,7 @@ impl<T: Real> Conv2d<T> {
         &self,
         level: Level,
         spikes: &SpikeList<T>,
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
@@ -463,16 +463,16 @@ impl<T: Real> Conv2d<T> {
         let stamps = if way == Way::Stamp { self.stamps() } else { None };
         match (way, stamps, &self.spread) {
             (Way::Dense | Way::Winograd, ..) => {
-                self.gather_dense(level, way, spikes, potentials, scratch);
+                self.gather_dense(level, way, spikes, sums, scratch);
                 return Path::Dense;
             }
-            (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, potentials),
+            (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, sums.begun()),
             (Way::Spread | Way::Stamp, None, Some(spread)) => {
                 let packed = spread.packed(&self.weights);
-                T::spread_spikes(level, &spread.spreading, potentials, packed, listed, &mut scratch.cursors);
+                T::spread_spikes(level, &spread.spreading, sums.begun(), packed, listed, &mut scratch.cursors);
             }
-            _ if self.groups != 1 => self.gather_groups(level, spikes, potentials),
-            _ => T::convolve_spikes(level, &self.sliding, potentials, &self.weights, listed),
+            _ if self.groups != 1 => self.gather_groups(level, spikes, sums.begun()),
+            _ => T::convolve_spikes(level, &self.sliding, sums.begun(), &self.weights, listed),
         }
         Path::Events
     }
@@ -483,11 +483,11 @@ impl<T: Real> Conv2d<T> {
         level: Level,
         way: Way,
         spikes: &SpikeList<T>,
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
     ) {
         if let Some(values) = spikes.dense() {
-            self.gather_all(level, way, values, potentials, scratch);
+            self.gather_all(level, way, values, sums, scratch);
             return;
         }
         let ConvolutionScratch { image, tiles, .. } = scratch;
@@ -498,7 +498,8 @@ impl<T: Real> Conv2d<T> {
             for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                 image[key as usize] = value;
             }
-            T::convolve_tiles(level, &tiled.winograd, potentials, tiled.packed(&self.weights), image, tiles);
+            let (sums, bias) = sums.parts();
+            T::convolve_tiles(level, &tiled.winograd, sums, bias, tiled.packed(&self.weights), image, tiles);
             return;
         }
         let image_row = self.widened.width * input.channels;
@@ -512,7 +513,8 @@ impl<T: Real> Conv2d<T> {
                 row[(key - base) as usize] = value;
             }
         }
-        T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, image);
+        let (sums, bias) = sums.parts();
+        T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, image);
     }
 
     fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
@@ -553,13 +555,13 @@ impl<T: Real> Conv2d<T> {
         &self,
         level: Level,
         values: &[T],
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
     ) {
         let dense = self.costs.iter().filter(|(way, _)| way.is_dense());
         let least = dense.min_by(|(_, a), (_, b)| a.fixed.total_cmp(&b.fixed));
         let way = least.map_or(Way::Dense, |&(way, _)| way);
-        self.gather_all(level, way, values, potentials, scratch);
+        self.gather_all(level, way, values, sums, scratch);
     }
 
     /// Adds one value per neuron up, one of the dense ways.
@@ -568,18 +570,20 @@ impl<T: Real> Conv2d<T> {
         level: Level,
         way: Way,
         values: &[T],
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
     ) {
         let ConvolutionScratch { image, tiles, .. } = scratch;
         if let (Way::Winograd, Some(tiled)) = (way, &self.tiled) {
-            T::convolve_tiles(level, &tiled.winograd, potentials, tiled.packed(&self.weights), values, tiles);
+            let (sums, bias) = sums.parts();
+            T::convolve_tiles(level, &tiled.winograd, sums, bias, tiled.packed(&self.weights), values, tiles);
             return;
         }
         let Geometry { input, .. } = self.geometry;
         let image_row = self.widened.width * input.channels;
         if self.widened.width == input.width {
-            T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, values);
+            let (sums, bias) = sums.parts();
+            T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, values);
             return;
         }
         let begin = self.widened.left * input.channels;
@@ -588,7 +592,8 @@ impl<T: Real> Conv2d<T> {
         for (row, from) in rows.zip(values.chunks_exact(length)) {
             row[begin..begin + length].copy_from_slice(from);
         }
-        T::convolve_values(level, &self.widened.sliding, potentials, None, &self.weights, image);
+        let (sums, bias) = sums.parts();
+        T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, image);
     }
 }
 
@@ -634,7 +639,9 @@ mod tests {
             spikes.take(Level::best(), conv.geometry.input, &mut values.to_vec(), T::EVERYTHING);
         }
         let mut potentials = vec![T::ONE; conv.geometry.output.len()];
-        conv.gather_dense(Level::best(), way, &spikes, &mut potentials, &mut ConvolutionScratch::default());
+        let (mut sums, mut scratch) = (Sums::of(&mut potentials), ConvolutionScratch::default());
+        conv.gather_dense(Level::best(), way, &spikes, &mut sums, &mut scratch);
+        drop(sums);
         potentials
     }
 

@@ -9,6 +9,7 @@ mod conv2d;
 mod dense;
 mod fan;
 mod max_pool;
+mod sums;
 
 pub use average_pool::AveragePool;
 pub use conv2d::Conv2d;
@@ -16,6 +17,7 @@ pub use dense::Dense;
 pub(crate) use fan::Fan;
 pub use max_pool::MaxPool;
 pub(crate) use max_pool::{PoolState, PoolSums};
+pub(crate) use sums::Sums;
 
 use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
@@ -86,27 +88,28 @@ impl<T: Real> Synapse<T> {
         &self,
         level: Level,
         spikes: &SpikeList<T>,
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         match self {
-            Self::Dense(dense) => dense.gather(level, spikes, potentials),
-            Self::Conv2d(conv) => return conv.gather(level, spikes, potentials, scratch),
+            Self::Dense(dense) => dense.gather(level, spikes, sums.begun()),
+            Self::Conv2d(conv) => return conv.gather(level, spikes, sums, scratch),
             Self::Identity(_) => {
+                let sums = sums.begun();
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
-                    potentials[key as usize] += value;
+                    sums[key as usize] += value;
                 }
             }
         }
         Path::Events
     }
 
-    fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T], scratch: &mut ConvolutionScratch<T>) {
+    fn gather_values(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>, scratch: &mut ConvolutionScratch<T>) {
         match self {
-            Self::Dense(dense) => dense.gather_values(level, values, potentials),
-            Self::Conv2d(conv) => conv.gather_values(level, values, potentials, scratch),
+            Self::Dense(dense) => dense.gather_values(level, values, sums.begun()),
+            Self::Conv2d(conv) => conv.gather_values(level, values, sums, scratch),
             Self::Identity(_) => {
-                for (potential, &value) in potentials.iter_mut().zip(values) {
+                for (potential, &value) in sums.begun().iter_mut().zip(values) {
                     *potential += value;
                 }
             }
@@ -327,22 +330,22 @@ impl<T: Real> Projection<T> {
         !full && self.pool.is_none() && self.synapse.lists(spikes, paths)
     }
 
-    /// Adds spikes to the potentials.
+    /// Adds spikes up.
     pub(crate) fn gather_spikes(
         &self,
         level: Level,
         spikes: &SpikeList<T>,
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut PoolScratch<T>,
     ) -> Work {
         if scratch.convolution.paths == Paths::Fastest
             && let Some(values) = spikes.full(self.input().len())
         {
-            let operations = self.gather_values(level, values, potentials, scratch);
+            let operations = self.gather_values(level, values, sums, scratch);
             return Work { operations, dense: true };
         }
         let Some(pool) = &self.pool else {
-            return match self.synapse.gather(level, spikes, potentials, &mut scratch.convolution) {
+            return match self.synapse.gather(level, spikes, sums, &mut scratch.convolution) {
                 Path::Events => Work { operations: self.distinct(spikes), dense: false },
                 Path::Dense => Work { operations: self.connections(), dense: true },
             };
@@ -356,26 +359,26 @@ impl<T: Real> Projection<T> {
         if self.synapse.lists(pooled, convolution.paths) {
             pooled.list(level);
         }
-        let (targets, dense) = match self.synapse.gather(level, pooled, potentials, convolution) {
+        let (targets, dense) = match self.synapse.gather(level, pooled, sums, convolution) {
             Path::Events => (pooled.len(), false),
             Path::Dense => (self.synapse.input().len(), true),
         };
         Work { operations: (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64, dense }
     }
 
-    /// Adds one value per neuron to the potentials; returns the multiply-adds that were done.
+    /// Adds one value per neuron up; returns the multiply-adds that were done.
     pub(crate) fn gather_values(
         &self,
         level: Level,
         values: &[T],
-        potentials: &mut [T],
+        sums: &mut Sums<'_, T>,
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
         if let Some(pool) = &self.pool {
             pool.pool_values(values, &mut scratch.values);
-            self.synapse.gather_values(level, &scratch.values, potentials, &mut scratch.convolution);
+            self.synapse.gather_values(level, &scratch.values, sums, &mut scratch.convolution);
         } else {
-            self.synapse.gather_values(level, values, potentials, &mut scratch.convolution);
+            self.synapse.gather_values(level, values, sums, &mut scratch.convolution);
         }
         self.connections()
     }
