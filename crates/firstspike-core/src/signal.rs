@@ -70,6 +70,11 @@ impl<T: Real> SpikeList<T> {
         }
     }
 
+    /// Lends the memory of the values of the image before for the sums of the next: those that [`SpikeList::take`] gets.
+    pub(crate) fn lend(&mut self, sums: &mut Vec<T>) {
+        std::mem::swap(&mut self.dense, sums);
+    }
+
     /// Takes over one sum per neuron, which become the values of their spikes once they are brought into a range that holds
     /// zero; leaves other numbers in their place. Entries are not listed yet. Gives the smallest and the largest value, or
     /// zero.
@@ -88,10 +93,13 @@ impl<T: Real> SpikeList<T> {
         if parts.clone().any(|part| part.dense.is_empty()) {
             return false;
         }
+        let mut dense = std::mem::take(&mut self.dense);
         self.forget();
         self.unlisted = true;
         self.starts.resize(shape.pixels() + 1, 0);
-        self.dense.resize(shape.len(), T::ZERO);
+        // All of it is written.
+        dense.resize(shape.len(), T::ZERO);
+        self.dense = dense;
         let mut channel = 0;
         for part in parts {
             let width = part.dense.len() / shape.pixels();

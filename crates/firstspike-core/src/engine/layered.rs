@@ -49,6 +49,11 @@ impl<T: Real> Workspace<T> {
             }
             (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
             (Stage::Neurons { projections, bias, neuron }, out) => {
+                match (neuron, &mut *out) {
+                    (_, Signal::Values(values)) => std::mem::swap(values, &mut self.potentials),
+                    (Neuron::Ttfs(_), Signal::Spikes(spikes)) => spikes.lend(&mut self.potentials),
+                    _ => {}
+                }
                 let mut sums = Sums::begin(&mut self.potentials, bias, shape);
                 for projection in projections {
                     let level = network.level();
@@ -70,8 +75,8 @@ impl<T: Real> Workspace<T> {
                 drop(sums);
                 match (neuron, out) {
                     (Neuron::Analog(activation), Signal::Values(out)) => {
-                        out.clear();
-                        out.extend(self.potentials.iter().map(|&v| activation.apply(v)));
+                        std::mem::swap(out, &mut self.potentials);
+                        activation.apply_all(out);
                     }
                     (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                         counts.updates += shape.len() as u64;
@@ -165,6 +170,7 @@ impl<T: Real> Workspace<T> {
                     }
                     out.collect(shape, &mut self.relabelled);
                 } else if from.patterns.is_empty() {
+                    out.lend(&mut self.potentials);
                     match from.dense() {
                         Some(values) => pool.pool_values(values, &mut self.potentials),
                         None => pool.pool_spikes(from, &mut self.values, &mut self.potentials),

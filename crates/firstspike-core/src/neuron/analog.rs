@@ -65,6 +65,26 @@ impl Activation {
         (!sound).then(|| format!("{self:?} is no function"))
     }
 
+    /// Makes numbers the function's values.
+    pub(crate) fn apply_all<T: Real>(self, numbers: &mut [T]) {
+        let [_, most] = T::EVERYTHING;
+        let ceiling = match self {
+            Self::Identity => return,
+            Self::Relu => most,
+            Self::ClippedRelu { ceiling } => T::from_f64(ceiling),
+            _ => {
+                for x in numbers {
+                    *x = self.apply(*x);
+                }
+                return;
+            }
+        };
+        // One loop that the compiler can do in registers.
+        for x in numbers {
+            *x = x.max(T::ZERO).min(ceiling);
+        }
+    }
+
     /// The function's value.
     pub fn apply<T: Real>(self, x: T) -> T {
         let number = T::from_f64;

@@ -587,10 +587,12 @@ impl<T: Real> Conv2d<T> {
             return;
         }
         let begin = self.widened.left * input.channels;
-        let length = input.width * input.channels;
-        let rows = self.widened.blank(image).chunks_exact_mut(image_row);
-        for (row, from) in rows.zip(values.chunks_exact(length)) {
-            row[begin..begin + length].copy_from_slice(from);
+        let end = begin + input.width * input.channels;
+        image.resize(self.widened.sliding.inputs(), T::ZERO);
+        for (row, from) in image.chunks_exact_mut(image_row).zip(values.chunks_exact(end - begin)) {
+            row[..begin].fill(T::ZERO);
+            row[begin..end].copy_from_slice(from);
+            row[end..].fill(T::ZERO);
         }
         let (sums, bias) = sums.parts();
         T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, image);
