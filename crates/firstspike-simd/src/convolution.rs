@@ -1,6 +1,7 @@
 //! Convolutions over images of `[row][column][channel]`: an output pixel's sums stay in registers from the first tap to
 //! the last.
 
+use crate::depthwise;
 use crate::vector::Vector;
 
 /// The taps of one output on one axis that exist: `first..first + count`, the first at input `start`.
@@ -28,20 +29,32 @@ impl Taps {
     }
 }
 
+/// From one column of outputs that has all taps to the next, if these lie side by side and their windows at even distances.
+fn step(columns: &[Taps], kernel: usize) -> Option<usize> {
+    let whole = |taps: &Taps| taps.count == kernel;
+    let inner = &columns[columns.iter().position(whole)?..=columns.iter().rposition(whole)?];
+    let begin = inner[0].start;
+    let step = inner.get(1).map_or(Some(1), |second| second.start.checked_sub(begin))?;
+    let even = inner.iter().enumerate().all(|(index, taps)| whole(taps) && taps.start == begin + index * step);
+    even.then_some(step)
+}
+
 /// How a kernel slides over an image. Making one checks that no tap lies outside, so that kernels need not.
 #[derive(Clone, Debug)]
 pub struct Sliding {
     /// Height, width and channels.
-    input: [usize; 3],
+    pub(crate) input: [usize; 3],
     /// Channels of an output pixel.
-    outputs: usize,
+    pub(crate) outputs: usize,
     /// Groups of channels: those of an output see those of the same group of the input.
     groups: usize,
-    kernel: [usize; 2],
-    dilation: [usize; 2],
-    rows: Vec<Taps>,
-    columns: Vec<Taps>,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+    pub(crate) rows: Vec<Taps>,
+    pub(crate) columns: Vec<Taps>,
     spans: Vec<Span>,
+    /// From one column of outputs that has all taps to the next, if that is even.
+    pub(crate) step: Option<usize>,
 }
 
 /// Columns of outputs side by side whose taps are alike and meet inputs at even distances.
@@ -95,8 +108,8 @@ impl Sliding {
                 assert!(tap.start + (tap.count - 1) * dilation[axis] < input[axis], "a tap outside of the image");
             }
         }
-        let spans = spans(&columns);
-        Self { input, outputs, groups, kernel, dilation, rows, columns, spans }
+        let (spans, step) = (spans(&columns), step(&columns, kernel[1]));
+        Self { input, outputs, groups, kernel, dilation, rows, columns, spans, step }
     }
 
     /// Numbers in an image.
@@ -152,7 +165,7 @@ impl Sliding {
 
     /// The rows of kernel that an output row has: tap of their first column, and first pixel of the input row they meet.
     #[inline(always)]
-    fn lines(&self, rows: Taps) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn lines(&self, rows: Taps) -> impl Iterator<Item = (usize, usize)> {
         let (kernel, width, step) = (self.kernel[1], self.input[1], self.dilation[0]);
         (0..rows.count).map(move |k| ((rows.first + k) * kernel, (rows.start + k * step) * width))
     }
@@ -183,7 +196,11 @@ struct Tile<T> {
 /// # Safety
 /// As for [`Vector::load`] and [`Vector::load_first`].
 #[inline(always)]
-unsafe fn load<V: Vector, const WIDTH: usize, const TAIL: bool>(from: *const V::Scalar, k: usize, tail: usize) -> V {
+pub(crate) unsafe fn load<V: Vector, const WIDTH: usize, const TAIL: bool>(
+    from: *const V::Scalar,
+    k: usize,
+    tail: usize,
+) -> V {
     // SAFETY: the caller's word.
     unsafe {
         if TAIL && k == WIDTH - 1 {
@@ -199,7 +216,12 @@ unsafe fn load<V: Vector, const WIDTH: usize, const TAIL: bool>(from: *const V::
 /// # Safety
 /// As for [`Vector::store`] and [`Vector::store_first`].
 #[inline(always)]
-unsafe fn store<V: Vector, const WIDTH: usize, const TAIL: bool>(sum: V, to: *mut V::Scalar, k: usize, tail: usize) {
+pub(crate) unsafe fn store<V: Vector, const WIDTH: usize, const TAIL: bool>(
+    sum: V,
+    to: *mut V::Scalar,
+    k: usize,
+    tail: usize,
+) {
     // SAFETY: the caller's word.
     unsafe {
         if TAIL && k == WIDTH - 1 {
@@ -357,14 +379,14 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
 
 /// Calls a kernel of so many pixels, `$most` at most.
 macro_rules! blocks {
-    ($most:ident, $pixels:ident, $kernel:ident::<$vector:ty, $inputs:ty, $width:ident, $tail:ident>$arguments:tt) => {
-        blocks!(@ $most, $pixels, $kernel, $vector, $inputs, $width, $tail, $arguments,
+    ($most:ident, $pixels:ident, $kernel:ident::<$vector:ty, $width:ident, $tail:ident>$arguments:tt) => {
+        blocks!(@ $most, $pixels, $kernel, $vector, $width, $tail, $arguments,
             [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])
     };
-    (@ $most:ident, $pixels:ident, $kernel:ident, $vector:ty, $inputs:ty, $width:ident, $tail:ident, $arguments:tt,
+    (@ $most:ident, $pixels:ident, $kernel:ident, $vector:ty, $width:ident, $tail:ident, $arguments:tt,
         [$($count:literal),*]) => {
         match $pixels {
-            $($count if const { $count <= $most } => $kernel::<$vector, $inputs, $width, $count, $tail>$arguments,)*
+            $($count if const { $count <= $most } => $kernel::<$vector, $width, $count, $tail>$arguments,)*
             _ => unreachable!("blocks have some pixels, and not too many"),
         }
     };
@@ -386,13 +408,8 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
     let begin = bias.map_or((targets.cast_const(), sliding.outputs), |bias| (bias, 0));
     let (inputs, outputs) = (sliding.group_inputs(), sliding.width());
     if inputs == 1 && outputs == 1 {
-        // Registers are filled across groups.
-        let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
-        if V::REGISTERS >= 32 {
-            tiles!(V, sliding, sliding.outputs, tile, 2, values_tile(Own(values)), [2, 8; 1, 8]);
-        } else {
-            tiles!(V, sliding, sliding.outputs, tile, 1, values_tile(Own(values)), [1, 8]);
-        }
+        // SAFETY: the caller's word.
+        unsafe { depthwise::convolve::<V>(sliding, targets, begin, weights, values) };
         return;
     }
     for group in 0..sliding.groups {
@@ -402,7 +419,7 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
                 targets.add(group * outputs),
                 (begin.0.add(group * outputs), begin.1),
                 weights.add(group * inputs * outputs),
-                All(values.add(group * inputs)),
+                values.add(group * inputs),
             )
         };
         let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
@@ -414,83 +431,13 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
     }
 }
 
-/// Which values of an input pixel an output channel sees.
-trait Inputs<V: Vector>: Copy {
-    /// The first pixel's.
-    fn values(self) -> *const V::Scalar;
-    /// Rows of weights at each tap.
-    fn rows(sliding: &Sliding) -> usize;
-    /// Numbers of a row of weights.
-    fn row_length(sliding: &Sliding) -> usize;
-
-    /// What register `k` of `WIDTH` is multiplied by.
-    ///
-    /// # Safety
-    /// As for [`load`]; `x` must be that of a pixel, moved on by the rows before.
-    unsafe fn input<const WIDTH: usize, const TAIL: bool>(x: *const V::Scalar, at: usize, k: usize, tail: usize) -> V;
-}
-
-/// All of its group.
-#[derive(Clone, Copy)]
-struct All<T>(*const T);
-
-impl<V: Vector> Inputs<V> for All<V::Scalar> {
-    #[inline(always)]
-    fn values(self) -> *const V::Scalar {
-        self.0
-    }
-
-    #[inline(always)]
-    fn rows(sliding: &Sliding) -> usize {
-        sliding.group_inputs()
-    }
-
-    #[inline(always)]
-    fn row_length(sliding: &Sliding) -> usize {
-        sliding.width()
-    }
-
-    #[inline(always)]
-    unsafe fn input<const WIDTH: usize, const TAIL: bool>(x: *const V::Scalar, _: usize, _: usize, _: usize) -> V {
-        // SAFETY: the caller's word.
-        unsafe { V::splat(*x) }
-    }
-}
-
-/// That of its own channel: depthwise.
-#[derive(Clone, Copy)]
-struct Own<T>(*const T);
-
-impl<V: Vector> Inputs<V> for Own<V::Scalar> {
-    #[inline(always)]
-    fn values(self) -> *const V::Scalar {
-        self.0
-    }
-
-    #[inline(always)]
-    fn rows(_: &Sliding) -> usize {
-        1
-    }
-
-    #[inline(always)]
-    fn row_length(sliding: &Sliding) -> usize {
-        sliding.outputs
-    }
-
-    #[inline(always)]
-    unsafe fn input<const WIDTH: usize, const TAIL: bool>(x: *const V::Scalar, at: usize, k: usize, tail: usize) -> V {
-        // SAFETY: the caller's word.
-        unsafe { load::<V, WIDTH, TAIL>(x.add(at), k, tail) }
-    }
-}
-
 /// # Safety
 /// As for [`convolve_values`]; the tile must lie within the channels.
 #[inline(always)]
 unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
-    values: impl Inputs<V>,
+    values: *const V::Scalar,
 ) {
     let columns = &sliding.columns;
     for (oy, &rows) in sliding.rows.iter().enumerate() {
@@ -505,7 +452,7 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
                 // SAFETY: the pixels lie within a span, whose columns have all taps at the same distance; targets lie
                 // within `rows * columns * n`.
                 unsafe {
-                    blocks!(PIXELS, pixels, values_block::<V, _, WIDTH, TAIL>(sliding, tile, block, values));
+                    blocks!(PIXELS, pixels, values_block::<V, WIDTH, TAIL>(sliding, tile, block, values));
                 }
                 ox += pixels;
                 blocks -= 1;
@@ -529,15 +476,14 @@ struct Block {
 /// # Safety
 /// As for [`convolve_values`]; `PIXELS` output pixels must have the taps of `block`.
 #[inline(always)]
-unsafe fn values_block<V: Vector, I: Inputs<V>, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
+unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
     Block { rows, columns, step, pixel }: Block,
-    values: I,
+    values: *const V::Scalar,
 ) {
     let (inputs, n) = (sliding.input[2], sliding.outputs);
-    let tap_length = inputs * sliding.width();
-    let (rows_of_tap, row_length) = (I::rows(sliding), I::row_length(sliding));
+    let (group_inputs, width) = (sliding.group_inputs(), sliding.width());
     let (stretches, pixels, stride) = sliding.stretches(columns);
     // SAFETY: `Sliding` has no taps outside of the image; the rest is the caller's word.
     unsafe {
@@ -552,21 +498,21 @@ unsafe fn values_block<V: Vector, I: Inputs<V>, const WIDTH: usize, const PIXELS
         }
         for (tap, line) in sliding.lines(rows) {
             for j in 0..stretches {
-                let mut x = values.values().add((line + columns.start + j * stride) * inputs);
-                let mut row = tile.weights.add((tap + columns.first + j) * tap_length + tile.at);
-                for _ in 0..pixels * rows_of_tap {
+                let mut x = values.add((line + columns.start + j * stride) * inputs);
+                let mut row = tile.weights.add((tap + columns.first + j) * inputs * width + tile.at);
+                for _ in 0..pixels * group_inputs {
                     let mut weights = [V::zero(); WIDTH];
                     for (k, weight) in weights.iter_mut().enumerate() {
                         *weight = load::<V, WIDTH, TAIL>(row, k, tile.tail);
                     }
                     for (p, lane) in sums.iter_mut().enumerate() {
-                        for (k, (sum, &weight)) in lane.iter_mut().zip(&weights).enumerate() {
-                            let value = I::input::<WIDTH, TAIL>(x.add(p * step), tile.at, k, tile.tail);
+                        let value = V::splat(*x.add(p * step));
+                        for (sum, &weight) in lane.iter_mut().zip(&weights) {
                             *sum = sum.add_product(value, weight);
                         }
                     }
                     x = x.add(1);
-                    row = row.add(row_length);
+                    row = row.add(width);
                 }
             }
         }

@@ -14,6 +14,7 @@
 mod compression;
 mod convolution;
 mod delivery;
+mod depthwise;
 mod gates;
 mod grid;
 mod kernels;

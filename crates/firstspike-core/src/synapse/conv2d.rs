@@ -178,8 +178,10 @@ impl Widened {
         let begin = (left as isize - geometry.pad[1]) as usize;
         let end = begin + (geometry.output.width - 1) * stride + (kernel - 1) * dilation + 1;
         let width = end.max(left + geometry.input.width);
-        if width > 2 * geometry.input.width + 16 {
-            // Margins would be most of the image: columns without some of their taps are slower, but few count.
+        let depthwise = groups == geometry.input.channels && groups == geometry.output.channels;
+        if depthwise || width > 2 * geometry.input.width + 16 {
+            // Depthwise kernels deal with borders themselves. Elsewhere margins would be most of the image: columns without
+            // some of their taps are slower, but few count.
             let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox));
             let sliding = sliding(geometry, groups, geometry.input.width, columns.collect());
             return Self { sliding, left: 0, width: geometry.input.width };
@@ -326,7 +328,7 @@ impl<T: Real> Conv2d<T> {
         // The image with margins has to be made first.
         let image = if self.widened.width == input.width { 0.0 } else { 0.25 * input.len() as f64 };
         if self.is_depthwise() {
-            let dense = pixels * 10.0 + all * (input.channels as f64 / lanes as f64) + image;
+            let dense = pixels * 5.0 + 0.9 * all * input.channels.div_ceil(lanes) as f64 + image;
             // One by one, each spike is a loop of its own.
             return vec![
                 (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
