@@ -6,6 +6,7 @@ use crate::delivery::{self, Fans, Raster};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
 use crate::grid::{self, Grid, GridCounts, Integrators, Marks};
 use crate::level::{Isa, Level};
+use crate::pooling::{self, Pooling};
 use crate::spreading::{self, Spreading};
 use crate::stamps::{self, Stamps};
 use crate::vector::Vector;
@@ -89,6 +90,13 @@ pub trait Element: Copy {
         values: &[Self],
         scratch: &mut Vec<Self>,
     );
+
+    /// Pools one value per neuron: the maximum of the windows of `sliding`, in groups of one channel each. `signs` has -0 for
+    /// channels in which the minimum is taken, 0 for the others, and nothing if there are none. Of equals the first remains.
+    ///
+    /// # Panics
+    /// If values, results or signs have other sizes than `sliding`, or a window has no taps.
+    fn pool_max(level: Level, sliding: &Sliding, values: &[Self], signs: &[Self], pooled: &mut [Self]);
 
     /// Makes the sums of neurons, `channels` to a pixel, the values of their spikes: brings them into `range`, which holds
     /// zero. `starts` gets how many spikes, values other than zero, there are before each pixel, and behind the last.
@@ -484,6 +492,16 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`pooling::pool`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn pool_max(pooling: Pooling<'_, $scalar>, signed: bool) {
+                // SAFETY: the caller's word.
+                unsafe {
+                    if signed { pooling::pool::<$vector, true>(pooling) } else { pooling::pool::<$vector, false>(pooling) }
+                }
+            }
+
+            /// # Safety
             /// As for [`winograd::convolve`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn convolve_tiles(
@@ -760,6 +778,18 @@ macro_rules! element {
                 let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
                 let bias = bias.map(<[Self]>::as_ptr);
                 element!(@ level, $levels, convolve_values(sliding, targets, bias, weights, values.as_ptr()));
+            }
+
+            fn pool_max(level: Level, sliding: &Sliding, values: &[Self], signs: &[Self], pooled: &mut [Self]) {
+                assert_eq!(values.len(), sliding.inputs(), "every neuron has a value");
+                assert_eq!(pooled.len(), sliding.targets(), "every result has room");
+                assert!([sliding.groups(), sliding.input[2]] == [sliding.outputs; 2], "channels are pooled alone");
+                assert!(signs.is_empty() || signs.len() == sliding.outputs, "a sign for each channel");
+                let taps = sliding.rows.iter().chain(&sliding.columns);
+                assert!(taps.into_iter().all(|taps| taps.count > 0), "every window has taps");
+                let (values, signed) = (values.as_ptr(), !signs.is_empty());
+                let pooling = Pooling { sliding, values, signs: signs.as_ptr(), pooled: pooled.as_mut_ptr() };
+                element!(@ level, $levels, pool_max(pooling, signed));
             }
 
             fn convolve_tiles(

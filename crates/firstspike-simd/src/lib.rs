@@ -19,6 +19,7 @@ mod gates;
 mod grid;
 mod kernels;
 mod level;
+mod pooling;
 mod spreading;
 mod stamps;
 mod vector;

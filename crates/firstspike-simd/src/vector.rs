@@ -72,17 +72,23 @@ pub(crate) trait Vector: Copy {
     /// See the trait.
     unsafe fn exceeds(self, other: Self) -> Self;
 
-    /// The larger of each pair of lanes; that of `other` where this one is not a number.
+    /// The larger of each pair of lanes; that of `other` where they are equal, or one is not a number.
     ///
     /// # Safety
     /// See the trait.
     unsafe fn max(self, other: Self) -> Self;
 
-    /// The smaller of each pair of lanes; that of `other` where this one is not a number.
+    /// The smaller of each pair of lanes; that of `other` where they are equal, or one is not a number.
     ///
     /// # Safety
     /// See the trait.
     unsafe fn min(self, other: Self) -> Self;
+
+    /// The lanes with other signs where `signs` is -0; elsewhere that must be 0.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn flip(self, signs: Self) -> Self;
 
     /// The lanes that are not less than those of `other`, a bit for each, the first lowest.
     ///

@@ -275,8 +275,59 @@ fn convolution<T: Float>(
     }
 }
 
+fn pooling<T: Float>(rows: Axis, columns: Axis, channels: usize, marks: &[bool], numbers: &[f64]) {
+    let (kernel, dilation) = ([rows.kernel, columns.kernel], [rows.dilation, columns.dilation]);
+    let image = [rows.input, columns.input, channels];
+    let sliding = Sliding::new(image, channels, channels, kernel, dilation, rows.taps(), columns.taps());
+    let values: Vec<T> = (0..rows.input * columns.input * channels)
+        .map(|at| T::from_f64(numbers[at % numbers.len()] * (at % 3) as f64))
+        .collect();
+    let signs: Vec<T> = marks.iter().map(|&mark| T::from_f64(if mark { -0.0 } else { 0.0 })).collect();
+    let mut expected = Vec::new();
+    for oy in 0..rows.output {
+        for ox in 0..columns.output {
+            for channel in 0..channels {
+                let window = columns.pairs(ox).into_iter().flat_map(|(_, x)| {
+                    rows.pairs(oy).into_iter().map(move |(_, y)| (y * columns.input + x) * channels + channel)
+                });
+                // Of equals the first remains: zeros have signs.
+                let least = marks.get(channel) == Some(&true);
+                let better = |a: T, b: T| if (least && b < a) || (!least && b > a) { b } else { a };
+                expected.push(window.map(|at| values[at]).reduce(better).expect("a window with taps"));
+            }
+        }
+    }
+    for level in Level::available() {
+        let mut pooled = vec![T::from_f64(7.0); expected.len()];
+        T::pool_max(level, &sliding, &values, &signs, &mut pooled);
+        let alike = |a: &T, b: &T| a.to_f64().to_bits() == b.to_f64().to_bits();
+        assert!(pooled.iter().zip(&expected).all(|(a, b)| alike(a, b)), "{level}: {pooled:?} is not {expected:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn maxima_of_windows_equal_the_naive_twin(
+        rows in axes(),
+        columns in axes(),
+        marks in prop_oneof![
+            prop::collection::vec(any::<bool>(), 1..20),
+            prop::collection::vec(any::<bool>(), 60..80),
+        ],
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
+    ) {
+        // As many outputs as have taps.
+        let [rows, columns] = [rows, columns].map(|axis| {
+            let whole = (0..axis.output).take_while(|&output| !axis.pairs(output).is_empty()).count();
+            Axis { output: whole, ..axis }
+        });
+        for marked in [&marks[..], &[]] {
+            pooling::<f32>(rows, columns, marks.len(), marked, &numbers);
+            pooling::<f64>(rows, columns, marks.len(), marked, &numbers);
+        }
+    }
 
     #[test]
     fn every_level_equals_the_naive_twin(
@@ -457,6 +508,22 @@ fn minimal_filtering_is_as_exact_as_it_says() {
             let errors = got.iter().zip(&exact).map(|(&got, exact)| (f64::from(got) - exact).abs() / largest);
             let error = errors.fold(0.0, f64::max);
             assert!(error <= 1.5e-6, "{level}: {size}x{size}, {channels:?}: {error}");
+        }
+    }
+}
+
+/// Kernels of which registers hold the weights, on images that these fit into or not, with windows beyond the border.
+#[test]
+fn depthwise_kernels_at_borders_equal_the_naive_twin() {
+    let numbers: Vec<f64> = (0..31).map(|i| f64::from(i) / 7.0 - 2.0).collect();
+    let axis = |input, kernel, stride, pad| Axis { input, output: 18 / stride, kernel, stride, dilation: 1, pad };
+    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (3, 3)] {
+        for (height, width, pad) in [(14, 15, 1), (7, 6, 0), (kernel, 16, 2), (2, 9, 1), (9, 4, -1)] {
+            let (rows, columns) = (axis(height, kernel, stride, pad), axis(width, kernel, stride, 1));
+            for channels in [6, 33] {
+                convolution::<f32>(rows, columns, [channels; 3], 1.0, &numbers);
+                convolution::<f64>(rows, columns, [channels; 3], 1.0, &numbers);
+            }
         }
     }
 }
@@ -992,6 +1059,20 @@ fn missing_values_are_refused() {
 #[should_panic(expected = "every value has a row")]
 fn missing_rows_are_refused() {
     f32::accumulate_run(Level::best(), &mut [0.0], &[1.0, 2.0], 1, &[1.0, 1.0, 1.0]);
+}
+
+#[test]
+#[should_panic(expected = "every window has taps")]
+fn windows_of_padding_are_refused() {
+    let taps = |count| vec![Taps { first: 0, count, start: 0 }];
+    let sliding = Sliding::new([1, 1, 1], 1, 1, [1, 1], [1, 1], taps(1), taps(0));
+    f32::pool_max(Level::best(), &sliding, &[0.0], &[], &mut [0.0]);
+}
+
+#[test]
+#[should_panic(expected = "channels are pooled alone")]
+fn pooling_over_channels_is_refused() {
+    f32::pool_max(Level::best(), &pixel(), &[0.0; 2], &[], &mut [0.0; 3]);
 }
 
 fn pixel() -> Sliding {

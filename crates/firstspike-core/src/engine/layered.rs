@@ -172,8 +172,8 @@ impl<T: Real> Workspace<T> {
                 } else if from.patterns.is_empty() {
                     out.lend(&mut self.potentials);
                     match from.dense() {
-                        Some(values) => pool.pool_values(values, &mut self.potentials),
-                        None => pool.pool_spikes(from, &mut self.values, &mut self.potentials),
+                        Some(values) => pool.pool_values(network.level(), values, &mut self.potentials),
+                        None => pool.pool_spikes(network.level(), from, &mut self.values, &mut self.potentials),
                     }
                     out.take(network.level(), shape, &mut self.potentials, T::EVERYTHING);
                 } else {

@@ -233,7 +233,7 @@ fn run_values<T: Real>(network: &Network<T>, index: usize, done: &[Signal<T>], o
     };
     let population = &network.populations()[index];
     match &population.stage {
-        Stage::MaxPool { source, pool } => pool.pool_values(&values(*source), out),
+        Stage::MaxPool { source, pool } => pool.pool_values(network.level(), &values(*source), out),
         Stage::Permute { source, to } => {
             out.clear();
             out.resize(population.shape.len(), T::ZERO);

@@ -1,9 +1,9 @@
 //! Maximum (or, in marked channels, minimum) over windows of each channel.
 
 use crate::real::Real;
-use crate::shape::Geometry;
+use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
-use firstspike_simd::Taps;
+use firstspike_simd::{Level, Sliding, Taps};
 
 /// Maximum over windows of each channel; padding never wins.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct MaxPool {
     /// The taps of each row and column of windows.
     rows: Vec<Taps>,
     columns: Vec<Taps>,
+    /// How windows slide over an image.
+    sliding: Box<Sliding>,
 }
 
 /// What a pooling neuron has heard so far; see [`MaxPool::arrive`].
@@ -99,6 +101,10 @@ impl MaxPool {
         if sizes.contains(&0) {
             return Err("a pooling window holds nothing but padding".to_owned());
         }
+        let Shape { height, width, channels } = geometry.input;
+        let (kernel, dilation) = (geometry.kernel, geometry.dilation);
+        let image = [height, width, channels];
+        let sliding = Sliding::new(image, channels, channels, kernel, dilation, rows.clone(), columns.clone());
         let (mut windows, mut starts) = (Vec::new(), vec![0]);
         for pixel in 0..geometry.input.pixels() {
             for (oy, _) in geometry.windows(0, pixel / geometry.input.width) {
@@ -107,7 +113,7 @@ impl MaxPool {
             }
             starts.push(windows.len() as u32);
         }
-        Ok(Self { geometry, minimum, sizes, windows, starts, rows, columns })
+        Ok(Self { geometry, minimum, sizes, windows, starts, rows, columns, sliding: Box::new(sliding) })
     }
 
     /// How the window slides.
@@ -120,50 +126,32 @@ impl MaxPool {
     }
 
     /// Pools one value per neuron.
-    pub(crate) fn pool_values<T: Real>(&self, values: &[T], pooled: &mut Vec<T>) {
-        let (input, output) = (self.geometry.input, self.geometry.output);
-        let [down, across] = self.geometry.dilation;
-        let line = input.width * input.channels;
-        // A line behind the result: the best of each column of the windows.
-        pooled.resize(output.len() + line, T::ZERO);
-        let (result, best) = pooled.split_at_mut(output.len());
-        for (row, rows) in result.chunks_exact_mut(output.width * output.channels).zip(&self.rows) {
-            best.copy_from_slice(&values[rows.start * line..][..line]);
-            for y in (1..rows.count).map(|k| rows.start + k * down) {
-                self.improve(best, &values[y * line..][..line]);
-            }
-            for (pixel, columns) in row.chunks_exact_mut(output.channels).zip(&self.columns) {
-                pixel.copy_from_slice(&best[columns.start * input.channels..][..input.channels]);
-                for x in (1..columns.count).map(|k| columns.start + k * across) {
-                    self.improve(pixel, &best[x * input.channels..][..input.channels]);
-                }
-            }
+    pub(crate) fn pool_values<T: Real>(&self, level: Level, values: &[T], pooled: &mut Vec<T>) {
+        let outputs = self.geometry.output.len();
+        // Behind the results, for the time being: the signs.
+        pooled.resize(outputs + self.minimum.len(), T::ZERO);
+        let (results, signs) = pooled.split_at_mut(outputs);
+        for (sign, &minimum) in signs.iter_mut().zip(&self.minimum) {
+            *sign = if minimum { -T::ZERO } else { T::ZERO };
         }
-        pooled.truncate(output.len());
-    }
-
-    /// Takes over what is better, pixel by pixel.
-    #[inline]
-    fn improve<T: Real>(&self, best: &mut [T], others: &[T]) {
-        if self.minimum.is_empty() {
-            for (best, &value) in best.iter_mut().zip(others) {
-                *best = best.max(value);
-            }
-        } else {
-            for ((best, &value), &minimum) in best.iter_mut().zip(others).zip(self.minimum.iter().cycle()) {
-                *best = if minimum { best.min(value) } else { best.max(value) };
-            }
-        }
+        T::pool_max(level, &self.sliding, values, signs, results);
+        pooled.truncate(outputs);
     }
 
     /// Pools the spikes of a window at once: silent neurons stand for zero.
-    pub(crate) fn pool_spikes<T: Real>(&self, spikes: &SpikeList<T>, values: &mut Vec<T>, pooled: &mut Vec<T>) {
+    pub(crate) fn pool_spikes<T: Real>(
+        &self,
+        level: Level,
+        spikes: &SpikeList<T>,
+        values: &mut Vec<T>,
+        pooled: &mut Vec<T>,
+    ) {
         values.clear();
         values.resize(self.geometry.input.len(), T::ZERO);
         for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
             values[key as usize] = value;
         }
-        self.pool_values(values, pooled);
+        self.pool_values(level, values, pooled);
     }
 
     /// The neurons that win their windows: (neuron, pooling neuron), in the order of the former; none where a silent

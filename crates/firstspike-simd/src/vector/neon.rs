@@ -5,7 +5,8 @@ use std::arch::aarch64::*;
 
 macro_rules! neon {
     ($name:ident, $scalar:ty, $register:ty, $lanes:literal, $doc:literal,
-     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $at_least:ident, $select:ident, $max:ident, $min:ident) => {
+     $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $greater:ident, $at_least:ident, $select:ident,
+     $bits:ident, $xor:ident, $from_bits:ident) => {
         #[doc = $doc]
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
@@ -82,13 +83,19 @@ macro_rules! neon {
             #[inline(always)]
             unsafe fn max(self, other: Self) -> Self {
                 // SAFETY: NEON is part of aarch64.
-                Self(unsafe { $max(self.0, other.0) })
+                Self(unsafe { $select($greater(self.0, other.0), self.0, other.0) })
             }
 
             #[inline(always)]
             unsafe fn min(self, other: Self) -> Self {
                 // SAFETY: NEON is part of aarch64.
-                Self(unsafe { $min(self.0, other.0) })
+                Self(unsafe { $select($greater(other.0, self.0), self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn flip(self, signs: Self) -> Self {
+                // SAFETY: NEON is part of aarch64.
+                Self(unsafe { $from_bits($xor($bits(self.0), $bits(signs.0))) })
             }
 
             #[inline(always)]
@@ -161,8 +168,9 @@ neon!(
     vcgtq_f32,
     vcgeq_f32,
     vbslq_f32,
-    vmaxnmq_f32,
-    vminnmq_f32
+    vreinterpretq_u32_f32,
+    veorq_u32,
+    vreinterpretq_f32_u32
 );
 neon!(
     NeonF64,
@@ -178,6 +186,7 @@ neon!(
     vcgtq_f64,
     vcgeq_f64,
     vbslq_f64,
-    vmaxnmq_f64,
-    vminnmq_f64
+    vreinterpretq_u64_f64,
+    veorq_u64,
+    vreinterpretq_f64_u64
 );

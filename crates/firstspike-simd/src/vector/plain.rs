@@ -79,6 +79,11 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            unsafe fn flip(self, signs: Self) -> Self {
+                Self(std::array::from_fn(|i| <$scalar>::from_bits(self.0[i].to_bits() ^ signs.0[i].to_bits())))
+            }
+
+            #[inline(always)]
             unsafe fn at_least(self, other: Self) -> u32 {
                 (0..Self::LANES).fold(0, |mask, i| mask | u32::from(self.0[i] >= other.0[i]) << i)
             }
