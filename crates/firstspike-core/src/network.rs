@@ -162,6 +162,8 @@ pub struct Network<T> {
     scales: Vec<Option<Vec<Scale<T>>>>,
     /// How the neurons of such populations begin, if they integrate spikes.
     onsets: Vec<Option<Onset<T>>>,
+    /// Whether images come channel by channel, all pixels of one before the next.
+    planar: bool,
     /// Whether weights are not those that the neurons were made for.
     disturbed: bool,
     /// What neurons with a state need to run all steps at once, where they can.
@@ -202,7 +204,19 @@ impl<T: Real> Network<T> {
             (Some(Population { stage: Stage::Input { .. }, .. }), Some(None)) => {
                 let plans = populations.iter().map(Plan::of).collect();
                 let early_exit = EarlyExit::of(&populations, &timings, &scales);
-                Ok(Self { populations, timings, plans, early_exit, scales, onsets, disturbed: false, targets, level })
+                let planar = is_planar(&populations[0]);
+                Ok(Self {
+                    populations,
+                    timings,
+                    plans,
+                    early_exit,
+                    scales,
+                    onsets,
+                    planar,
+                    disturbed: false,
+                    targets,
+                    level,
+                })
             }
             (Some(first), Some(None)) => Err(BuildError::new(&first.name, "the first population must be the input")),
             (_, Some(Some(_))) => Err(BuildError::new(&populations[populations.len() - 1].name, "the output spikes")),
@@ -232,6 +246,11 @@ impl<T: Real> Network<T> {
     /// Numbers of one input image.
     pub fn inputs(&self) -> usize {
         self.populations[0].shape.len()
+    }
+
+    /// Whether an image's elements come channel by channel, all pixels of one before the next.
+    pub(crate) fn is_planar(&self) -> bool {
+        self.planar
     }
 
     /// Numbers of one output.
@@ -332,6 +351,14 @@ impl<T: Real> Network<T> {
             _ => unreachable!("only populations of neurons have projections"),
         }
     }
+}
+
+/// Whether the order of an input is that of channels, all pixels of one before the next.
+fn is_planar<T>(input: &Population<T>) -> bool {
+    let (Stage::Input { order, .. }, shape) = (&input.stage, input.shape) else { return false };
+    let mut planes = (0..shape.channels).flat_map(|channel| (0..shape.pixels()).map(move |pixel| (channel, pixel)));
+    let mut neurons = order.iter().map(|&neuron| neuron as usize);
+    !order.is_empty() && neurons.all(|neuron| planes.next().is_some_and(|(c, p)| neuron == p * shape.channels + c))
 }
 
 /// Checks a population against the earlier ones; gives its timing.

@@ -51,7 +51,7 @@ impl<T: Real> Workspace<T> {
     /// A population's window from its begin to the delivery of its last spike.
     fn run_window<I: Real>(&mut self, network: &Network<T>, index: usize, image: &[I]) {
         if let Stage::Input { order, .. } = &network.populations()[index].stage {
-            self.load(order, image);
+            self.load(network, order, image);
         }
         let stepped = network.is_stepped(index);
         if stepped {

@@ -26,7 +26,7 @@ impl<T: Real> Workspace<T> {
             return;
         }
         if let Stage::Input { order, .. } = &population.stage {
-            self.load(order, image);
+            self.load(network, order, image);
         }
         let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
         let disturbed = disturbed.as_ref();
