@@ -64,6 +64,12 @@ impl Geometry {
         if axis == 0 { shape.height } else { shape.width }
     }
 
+    /// Whether each output pixel sees the input pixel of the same place alone.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        let size = |shape: Shape| [shape.height, shape.width];
+        (self.kernel, self.stride, self.pad) == ([1, 1], [1, 1], [0, 0]) && size(self.input) == size(self.output)
+    }
+
     /// Why the geometry makes no sense, if it makes none.
     pub(crate) fn fault(&self) -> Option<String> {
         for (what, pair) in [("kernel", self.kernel), ("stride", self.stride), ("dilation", self.dilation)] {

@@ -35,7 +35,8 @@ pub(crate) unsafe fn rectify<V: Vector>(
         };
         let (mut pixel, mut missing, mut count) = (0, channels, 0);
         *starts = 0;
-        for at in (0..sums.len()).step_by(WORD) {
+        let mut at = 0;
+        while at < sums.len() {
             // A bit for each value, as many as a word has: registers do not care where pixels end.
             let mut left = WORD.min(sums.len() - at);
             let mut spikes = 0;
@@ -44,8 +45,10 @@ pub(crate) unsafe fn rectify<V: Vector>(
                     spikes |= bring(at + k * V::LANES, V::LANES) << (k * V::LANES);
                 }
             } else {
-                for k in (0..left).step_by(V::LANES) {
+                let mut k = 0;
+                while k < left {
                     spikes |= bring(at + k, V::LANES.min(left - k)) << k;
+                    k += V::LANES;
                 }
             }
             while missing <= left {
@@ -58,6 +61,7 @@ pub(crate) unsafe fn rectify<V: Vector>(
             }
             count += spikes.count_ones();
             missing -= left;
+            at += WORD;
         }
         seen[0].store(extremes[0]);
         seen[1].store(extremes[1]);

@@ -10,6 +10,7 @@ use std::ops::{Add, Mul, Neg, Sub};
 /// A precision with what the tests need to know of it.
 trait Float:
     Element
+    + Default
     + std::fmt::Debug
     + PartialOrd
     + Add<Output = Self>

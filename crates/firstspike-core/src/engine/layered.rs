@@ -62,8 +62,9 @@ impl<T: Real> Workspace<T> {
                             counts.operations += projection.gather_values(level, values, &mut sums, &mut self.pool);
                         }
                         Signal::Spikes(spikes) => {
-                            counts.synaptic_events += projection.events(spikes);
-                            *counts += projection.gather_spikes(level, spikes, &mut sums, &mut self.pool);
+                            let work = projection.gather_spikes(level, spikes, &mut sums, &mut self.pool);
+                            counts.synaptic_events += work.events;
+                            *counts += work;
                         }
                         train @ (Signal::Train(_) | Signal::Raster(_)) => {
                             network.decode(projection.source(), train, &mut self.values);

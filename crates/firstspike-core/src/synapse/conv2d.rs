@@ -174,6 +174,14 @@ impl Widened {
         let [_, stride] = geometry.stride;
         let [_, dilation] = geometry.dilation;
         let left = geometry.pad[1].max(0) as usize;
+        if geometry.is_pointwise() {
+            // One long row: blocks of pixels need not end where rows do.
+            let pixels = geometry.input.pixels();
+            let columns = (0..pixels).map(|start| Taps { first: 0, count: 1, start }).collect();
+            let (input, rows) = ([1, pixels, geometry.input.channels], vec![Taps { first: 0, count: 1, start: 0 }]);
+            let sliding = Sliding::new(input, geometry.output.channels, groups, [1, 1], [1, 1], rows, columns);
+            return Self { sliding, left: 0, width: geometry.input.width };
+        }
         // Where the first column's window begins; crops begin inside.
         let begin = (left as isize - geometry.pad[1]) as usize;
         let end = begin + (geometry.output.width - 1) * stride + (kernel - 1) * dilation + 1;
@@ -346,7 +354,14 @@ impl<T: Real> Conv2d<T> {
         let row = kernel[1] * input.channels * size_of::<T>() * lanes * self.outputs_per_group().div_ceil(lanes).min(4);
         // So do those of which many lie in the same sets of it.
         let crowded = registers > 4.0 && (output.channels * size_of::<T>()).is_multiple_of(512);
-        let slide = reach * (apart + registers * if row > 64 << 10 || crowded { 1.4 } else { 0.75 });
+        let load = if row > 64 << 10 || crowded {
+            1.4
+        } else if row > 40 << 10 {
+            1.1
+        } else {
+            0.75
+        };
+        let slide = reach * (apart + registers * load);
         let mut costs = vec![
             (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
             (Way::Slide, Cost { fixed: 12.0 * rows * output.width as f64, spike: slide }),
@@ -383,9 +398,14 @@ impl<T: Real> Conv2d<T> {
         let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || !way.is_dense());
         let (spikes, neurons) = (spikes as f64, self.geometry.input.len() as f64);
         let cycles = |way: Way, Cost { fixed, spike }: Cost| {
-            // Those of a list have to be spread out.
-            let image = if way.is_dense() && !values { 0.25 * neurons + 2.0 * spikes } else { 0.0 };
-            fixed + spikes * spike + image
+            let conversion = match (way.is_dense(), values) {
+                // Those of a list have to be spread out.
+                (true, false) => 0.25 * neurons + 2.0 * spikes,
+                // They have to be listed; larger populations are no longer in the second level of the cache.
+                (false, true) => neurons * if neurons > 1e5 { 0.8 } else { 0.35 },
+                _ => 0.0,
+            };
+            fixed + spikes * spike + conversion
         };
         open.min_by(|a, b| cycles(a.0, a.1).total_cmp(&cycles(b.0, b.1))).map_or(Way::Slide, |&(way, _)| way)
     }

@@ -155,6 +155,8 @@ enum Path {
 /// What it took to add spikes up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
+    /// Synaptic events: pairs of a spike and an existing target.
+    pub events: u64,
     /// Multiply-adds that were really done.
     pub operations: u64,
     /// Whether neurons that did not spike were added up too.
@@ -198,6 +200,8 @@ pub struct Projection<T> {
     synapse: Synapse<T>,
     /// Existing targets of a neuron of each pixel of the source, in runs of pixels that are alike: where each ends.
     fan_out: Vec<(usize, u32)>,
+    /// Pairs of a neuron and an existing target.
+    connections: u64,
 }
 
 impl<T: Real> Projection<T> {
@@ -212,7 +216,10 @@ impl<T: Real> Projection<T> {
             return Err(format!("pooling to {:?} before synapses from {:?}", pool.geometry().output, synapse.input()));
         }
         let fan_out = fan_out(pool.as_ref(), &synapse)?;
-        Ok(Self { source, pool, synapse, fan_out })
+        let mut projection = Self { source, pool, synapse, fan_out, connections: 0 };
+        let channels = projection.input().channels;
+        projection.connections = projection.sum_targets(|from, to| ((to - from) * channels) as u64);
+        Ok(projection)
     }
 
     /// Changes the weights; one-to-one synapses have none.
@@ -338,16 +345,18 @@ impl<T: Real> Projection<T> {
         sums: &mut Sums<'_, T>,
         scratch: &mut PoolScratch<T>,
     ) -> Work {
+        let events = self.events(spikes);
         if scratch.convolution.paths == Paths::Fastest
             && let Some(values) = spikes.full(self.input().len())
         {
             let operations = self.gather_values(level, values, sums, scratch);
-            return Work { operations, dense: true };
+            return Work { events, operations, dense: true };
         }
         let Some(pool) = &self.pool else {
             return match self.synapse.gather(level, spikes, sums, &mut scratch.convolution) {
-                Path::Events => Work { operations: self.distinct(spikes), dense: false },
-                Path::Dense => Work { operations: self.connections(), dense: true },
+                Path::Events if spikes.patterns.is_empty() => Work { events, operations: events, dense: false },
+                Path::Events => Work { events, operations: self.distinct(spikes), dense: false },
+                Path::Dense => Work { events, operations: self.connections(), dense: true },
             };
         };
         let PoolScratch { values, spikes: pooled, convolution } = scratch;
@@ -363,7 +372,7 @@ impl<T: Real> Projection<T> {
             Path::Events => (pooled.len(), false),
             Path::Dense => (self.synapse.input().len(), true),
         };
-        Work { operations: (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64, dense }
+        Work { events, operations: (spikes.len() + targets * self.synapse.targets_per_pixel()) as u64, dense }
     }
 
     /// Adds one value per neuron up; returns the multiply-adds that were done.
@@ -424,8 +433,7 @@ impl<T: Real> Projection<T> {
 
     /// Pairs of a neuron and an existing target: the multiply-adds of the dense computation.
     pub fn connections(&self) -> u64 {
-        let channels = self.input().channels;
-        self.sum_targets(|from, to| ((to - from) * channels) as u64)
+        self.connections
     }
 }
 
