@@ -347,7 +347,12 @@ impl<T: Real> Conv2d<T> {
         let bytes = size_of_val(&*self.weights);
         let [far, some] = if bytes > 1 << 20 { [1.4, 1.2] } else { [1.0, 1.0] };
         let groups = self.groups as f64;
-        let dense = groups * (pixels * 10.0 + 0.55 * all * channels * registers * far) + image;
+        // Tiles of registers by blocks of pixels side by side: small ones wait for their own sums.
+        let tile = registers.min(4.0);
+        let columns = if self.geometry.is_pointwise() { output.pixels() } else { output.width } as f64;
+        let block = columns / (columns * tile / 24.0).max(columns / 14.0).ceil();
+        let wait = (4.0 / (0.55 * tile * block)).max(1.0);
+        let dense = groups * (pixels * 10.0 + 0.55 * all * channels * registers * far * wait) + image;
         // A row of taps takes some cycles to find its spikes, a group more.
         let apart = if self.groups == 1 { 1.0 } else { 5.0 };
         // Weights of a row of taps that do not stay in the first-level cache take twice as long.
