@@ -145,11 +145,13 @@ impl<T: Real> Runner<T> {
         }
 
         let start = Instant::now();
+        // Fewer images than threads share these. A sequence holds on to its state, so that its thread must not turn to others.
+        let threads = if network.keeps_state() { 1 } else { rayon::current_num_threads() / count.max(1) };
         let run = |index: usize, space: &mut Workspace<T>| {
             if request.cancel.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
-            let outcome = self.run_image(request, index, &images[index * inputs..][..inputs], space);
+            let outcome = self.run_image(request, index, &images[index * inputs..][..inputs], threads, space);
             request.progress.fetch_add(1, Ordering::Relaxed);
             if outcome.output.iter().chain(&outcome.reference_output).any(|x| !x.is_finite()) {
                 return Err(RunError::Overflow { image: index });
@@ -174,12 +176,14 @@ impl<T: Real> Runner<T> {
         request: &Request<'_, T, I>,
         index: usize,
         image: &[I],
+        threads: usize,
         space: &mut Workspace<T>,
     ) -> ImageOutcome<T> {
         let network = &self.network;
         space.reset_counts();
         space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
         space.conduct(request.paths, request.record, request.early_exit);
+        space.share(threads);
         space.run(network, request.engine, image);
         let mut outcome = ImageOutcome {
             output: space.output().to_vec(),
@@ -193,6 +197,7 @@ impl<T: Real> Runner<T> {
             reference.with_workspace(|twin| {
                 twin.disturb(None, 0);
                 twin.conduct(Paths::Fastest, Record::default(), false);
+                twin.share(threads);
                 twin.run(&reference.network, Engine::Layered, image);
                 outcome.reference_output = twin.output().to_vec();
                 outcome.differences = (0..network.populations().len())

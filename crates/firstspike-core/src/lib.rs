@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod aligned;
+mod bands;
 mod batch;
 mod calibration;
 mod comparison;

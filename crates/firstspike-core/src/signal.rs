@@ -1,9 +1,14 @@
 //! What a population hands on: spikes, or values.
 
+use crate::bands::Bands;
 use crate::real::Real;
 use crate::shape::Shape;
 use firstspike_simd::{Level, Marks, Patterns};
+use rayon::prelude::*;
 use std::ops::Range;
+
+/// Neurons of a band, at least: another thread takes some time to begin.
+const WORTHWHILE: usize = 1 << 16;
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
 ///
@@ -31,6 +36,35 @@ fn bits(marks: u64) -> u64 {
     let nonzero = (marks | marks >> 1) & 0x0101_0101_0101_0101;
     // Moves the lowest bit of byte i to bit 56 + i.
     nonzero.wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// Brings sums into a range, band by band of pixels, and counts the spikes before each pixel; gives the smallest and the
+/// largest value, or zero.
+fn rectify<T: Real>(
+    level: Level,
+    shape: Shape,
+    sums: &mut [T],
+    range: [T; 2],
+    bands: Bands,
+    starts: &mut Vec<u32>,
+) -> [T; 2] {
+    let pixels = bands.elements(1);
+    // Each band counts from zero on.
+    starts.resize(shape.pixels() + bands.count(), 0);
+    let parts = sums.par_chunks_mut(bands.elements(shape.channels)).zip(starts.par_chunks_mut(pixels + 1));
+    let extremes = parts
+        .with_max_len(1)
+        .map(|(sums, starts)| T::rectify(level, sums, shape.channels, range, starts))
+        .reduce(|| [T::ZERO; 2], |a, b| [a[0].min(b[0]), a[1].max(b[1])]);
+    for band in 1..bands.count() {
+        let first = band * pixels;
+        let before = starts[first];
+        for pixel in first + 1..=shape.pixels().min(first + pixels) {
+            starts[pixel] = before + starts[pixel + band];
+        }
+    }
+    starts.truncate(shape.pixels() + 1);
+    extremes
 }
 
 impl<T: Real> SpikeList<T> {
@@ -77,10 +111,23 @@ impl<T: Real> SpikeList<T> {
 
     /// Takes over one sum per neuron, which become the values of their spikes once they are brought into a range that holds
     /// zero; leaves other numbers in their place. Entries are not listed yet. Gives the smallest and the largest value, or
-    /// zero.
-    pub(crate) fn take(&mut self, level: Level, shape: Shape, sums: &mut Vec<T>, range: [T; 2]) -> [T; 2] {
+    /// zero. Some threads may share the work.
+    pub(crate) fn take(
+        &mut self,
+        level: Level,
+        shape: Shape,
+        sums: &mut Vec<T>,
+        range: [T; 2],
+        threads: usize,
+    ) -> [T; 2] {
         let mut starts = std::mem::take(&mut self.starts);
-        let extremes = T::rectify(level, sums, shape.channels, range, &mut starts);
+        let bands = Bands::new(shape.pixels(), threads.min(sums.len() / WORTHWHILE), 1);
+        let extremes = if bands.count() == 1 {
+            starts.resize(shape.pixels() + 1, 0);
+            T::rectify(level, sums, shape.channels, range, &mut starts)
+        } else {
+            rectify(level, shape, sums, range, bands, &mut starts)
+        };
         self.forget();
         self.starts = starts;
         self.unlisted = true;

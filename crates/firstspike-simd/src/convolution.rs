@@ -3,6 +3,8 @@
 
 use crate::depthwise;
 use crate::vector::Vector;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 /// The taps of one output on one axis that exist: `first..first + count`, the first at input `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,44 @@ fn step(columns: &[Taps], kernel: usize) -> Option<usize> {
     even.then_some(step)
 }
 
+/// The taps of each row, or of each column, of outputs; a part of those of all, for a band of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Axis {
+    all: Arc<[Taps]>,
+    part: Range<usize>,
+}
+
+impl Axis {
+    fn new(all: Vec<Taps>) -> Self {
+        Self { part: 0..all.len(), all: all.into() }
+    }
+
+    /// Those of a part of these outputs.
+    fn part(&self, part: Range<usize>) -> Self {
+        assert!(part.start <= part.end && part.end <= self.len(), "a part of the outputs");
+        Self { all: Arc::clone(&self.all), part: self.part.start + part.start..self.part.start + part.end }
+    }
+}
+
+impl Deref for Axis {
+    type Target = [Taps];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Taps] {
+        &self.all[self.part.clone()]
+    }
+}
+
+impl<'a> IntoIterator for &'a Axis {
+    type Item = &'a Taps;
+    type IntoIter = std::slice::Iter<'a, Taps>;
+
+    #[inline(always)]
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// How a kernel slides over an image. Making one checks that no tap lies outside, so that kernels need not.
 #[derive(Clone, Debug)]
 pub struct Sliding {
@@ -50,11 +90,13 @@ pub struct Sliding {
     groups: usize,
     pub(crate) kernel: [usize; 2],
     pub(crate) dilation: [usize; 2],
-    pub(crate) rows: Vec<Taps>,
-    pub(crate) columns: Vec<Taps>,
-    spans: Vec<Span>,
+    pub(crate) rows: Axis,
+    pub(crate) columns: Axis,
+    spans: Arc<[Span]>,
     /// From one column of outputs that has all taps to the next, if that is even.
     pub(crate) step: Option<usize>,
+    /// Whether each output pixel sees the input pixel of the same place alone.
+    pointwise: bool,
 }
 
 /// Columns of outputs side by side whose taps are alike and meet inputs at even distances.
@@ -108,8 +150,21 @@ impl Sliding {
                 assert!(tap.start + (tap.count - 1) * dilation[axis] < input[axis], "a tap outside of the image");
             }
         }
-        let (spans, step) = (spans(&columns), step(&columns, kernel[1]));
-        Self { input, outputs, groups, kernel, dilation, rows, columns, spans, step }
+        let (spans, step) = (spans(&columns).into(), step(&columns, kernel[1]));
+        let own = |(at, taps): (usize, &Taps)| (taps.count, taps.start) == (1, at);
+        let pointwise = kernel == [1, 1]
+            && [rows.len(), columns.len()] == [input[0], input[1]]
+            && [&rows, &columns].into_iter().all(|taps| taps.iter().enumerate().all(own));
+        let [rows, columns] = [rows, columns].map(Axis::new);
+        Self { input, outputs, groups, kernel, dilation, rows, columns, spans, step, pointwise }
+    }
+
+    /// The same for some rows of outputs alone: each is summed up as among all. Allocates nothing.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub fn band(&self, rows: Range<usize>) -> Self {
+        Self { rows: self.rows.part(rows), ..self.clone() }
     }
 
     /// Numbers in an image.
@@ -439,25 +494,51 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
     tile: Tile<V::Scalar>,
     values: *const V::Scalar,
 ) {
-    let columns = &sliding.columns;
+    let columns: &[Taps] = &sliding.columns;
+    if let (true, Some(&rows)) = (sliding.pointwise, sliding.rows.first()) {
+        // One long row: blocks of pixels need not end where rows do.
+        let span = Span { first: 0, count: sliding.rows.len() * columns.len(), step: 1 };
+        let own = |ox: usize| Taps { first: 0, count: 1, start: ox };
+        // SAFETY: the pixels of all rows lie one after the other, as those of the input do; the rest is the caller's word.
+        unsafe { values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, rows, 0, span, own, values) };
+        return;
+    }
     for (oy, &rows) in sliding.rows.iter().enumerate() {
-        for &Span { first, count, step } in &sliding.spans {
-            let mut ox = first;
-            // Blocks of even sizes: small ones wait for their own sums.
-            let mut blocks = count.div_ceil(PIXELS);
-            while blocks > 0 {
-                let pixels = (first + count - ox).div_ceil(blocks);
-                let pixel = oy * columns.len() + ox;
-                let block = Block { rows, columns: columns[ox], step: step * sliding.input[2], pixel };
-                // SAFETY: the pixels lie within a span, whose columns have all taps at the same distance; targets lie
-                // within `rows * columns * n`.
-                unsafe {
-                    blocks!(PIXELS, pixels, values_block::<V, WIDTH, TAIL>(sliding, tile, block, values));
-                }
-                ox += pixels;
-                blocks -= 1;
-            }
+        for &span in sliding.spans.iter() {
+            let begin = oy * columns.len();
+            // SAFETY: the caller's word.
+            unsafe {
+                values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, rows, begin, span, |ox| columns[ox], values)
+            };
         }
+    }
+}
+
+/// # Safety
+/// As for [`values_tile`]; the pixels of the span, from that at `begin` on, must exist, and have all taps that `columns`
+/// gives at the same distance.
+#[inline(always)]
+unsafe fn values_span<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
+    sliding: &Sliding,
+    tile: Tile<V::Scalar>,
+    rows: Taps,
+    begin: usize,
+    Span { first, count, step }: Span,
+    columns: impl Fn(usize) -> Taps,
+    values: *const V::Scalar,
+) {
+    let mut ox = first;
+    // Blocks of even sizes: small ones wait for their own sums.
+    let mut blocks = count.div_ceil(PIXELS);
+    while blocks > 0 {
+        let pixels = (first + count - ox).div_ceil(blocks);
+        let block = Block { rows, columns: columns(ox), step: step * sliding.input[2], pixel: begin + ox };
+        // SAFETY: the caller's word.
+        unsafe {
+            blocks!(PIXELS, pixels, values_block::<V, WIDTH, TAIL>(sliding, tile, block, values));
+        }
+        ox += pixels;
+        blocks -= 1;
     }
 }
 

@@ -103,8 +103,8 @@ pub trait Element: Copy {
     /// Returns the smallest and the largest value, or zero.
     ///
     /// # Panics
-    /// If `channels` does not divide the sums.
-    fn rectify(level: Level, sums: &mut [Self], channels: usize, range: [Self; 2], starts: &mut Vec<u32>) -> [Self; 2];
+    /// If `channels` does not divide the sums, or `starts` has not one element more than there are pixels.
+    fn rectify(level: Level, sums: &mut [Self], channels: usize, range: [Self; 2], starts: &mut [u32]) -> [Self; 2];
 
     /// Lists the neurons whose value is not zero: their keys and their values. What was in the lists before is lost.
     fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>);
@@ -822,10 +822,10 @@ macro_rules! element {
                 sums: &mut [Self],
                 channels: usize,
                 range: [Self; 2],
-                starts: &mut Vec<u32>,
+                starts: &mut [u32],
             ) -> [Self; 2] {
                 assert!(channels > 0 && sums.len().is_multiple_of(channels), "whole pixels");
-                starts.resize(sums.len() / channels + 1, 0);
+                assert_eq!(starts.len(), sums.len() / channels + 1, "every pixel's spikes begin somewhere");
                 let [mut smallest, mut largest] = [[0.0; MOST_LANES]; 2];
                 let extremes = [smallest.as_mut_ptr(), largest.as_mut_ptr()];
                 element!(@ level, $levels, rectify(sums, channels, range, starts.as_mut_ptr(), extremes));

@@ -4,6 +4,8 @@
 
 use crate::convolution::Spikes;
 use crate::vector::Vector;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Bytes of a row of packed weights: a line of the cache.
 const LINE: usize = 64;
@@ -18,7 +20,10 @@ pub struct Spreading {
     input: [usize; 3],
     output: [usize; 3],
     kernel: [usize; 2],
-    blocks: Vec<Block>,
+    /// Of all outputs.
+    blocks: Arc<[Block]>,
+    /// Rows of outputs above these.
+    above: usize,
 }
 
 /// Taps that are added at once, and the pixels that meet them.
@@ -31,6 +36,21 @@ struct Block {
 impl Block {
     fn taps(&self) -> usize {
         self.rows.taps * self.columns.taps
+    }
+
+    /// For some rows of outputs: meets the pixels alone that reach them.
+    fn within(self, above: usize, height: usize) -> Self {
+        let Stretch { first, step, count, taps, target, .. } = self.rows;
+        let target = target - above as isize;
+        let skipped = target.min(0).unsigned_abs().min(count);
+        let end = (height as isize + taps as isize - 1 - target).max(0) as usize;
+        let rows = Stretch {
+            first: first + skipped * step,
+            count: count.min(end).saturating_sub(skipped),
+            target: target + skipped as isize,
+            ..self.rows
+        };
+        Self { rows, ..self }
     }
 }
 
@@ -81,7 +101,17 @@ impl Spreading {
         let columns = stretches(input[1], kernel[1], stride[1], pad[1]);
         let rows = stretches(input[0], kernel[0], stride[0], pad[0]);
         let blocks = rows.iter().flat_map(|&rows| columns.iter().map(move |&columns| Block { rows, columns }));
-        Self { input, output, kernel, blocks: blocks.collect() }
+        Self { input, output, kernel, blocks: blocks.collect(), above: 0 }
+    }
+
+    /// The same for some rows of outputs alone: each is summed up as among all. Allocates nothing.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub fn band(&self, rows: Range<usize>) -> Self {
+        let [height, width, channels] = self.output;
+        assert!(rows.start <= rows.end && rows.end <= height, "a part of the outputs");
+        Self { output: [rows.len(), width, channels], above: self.above + rows.start, ..self.clone() }
     }
 
     /// Pixels of an image.
@@ -145,7 +175,7 @@ impl Spreading {
         let mut rows = packed.chunks_exact_mut(lanes);
         for line in (0..outputs).step_by(lanes) {
             let channels = line..outputs.min(line + lanes);
-            for Block { rows: ky, columns: kx } in &self.blocks {
+            for Block { rows: ky, columns: kx } in self.blocks.iter() {
                 for input in 0..inputs {
                     for y in (0..ky.taps).map(|k| ky.tap + k * ky.step) {
                         for x in (0..kx.taps).map(|k| kx.tap + k * kx.step) {
@@ -192,7 +222,8 @@ pub(crate) unsafe fn spread<V: Vector>(
         };
         let whole = left >= width * V::LANES;
         let mut before = 0;
-        for &block in &spreading.blocks {
+        for block in spreading.blocks.iter() {
+            let block = block.within(spreading.above, spreading.output[0]);
             // So many channels at once that their weights stay in the cache.
             let some = Spreading::part(block.taps(), width);
             for first in (0..inputs).step_by(some) {

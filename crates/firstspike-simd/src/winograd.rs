@@ -59,6 +59,9 @@ struct Layout {
 }
 
 impl Winograd {
+    /// Rows of outputs of a tile.
+    pub const ROWS: usize = TILE;
+
     /// A kernel that begins `pad` before the first row and column (negative: behind it).
     ///
     /// # Panics
@@ -66,6 +69,20 @@ impl Winograd {
     pub fn new(input: [usize; 3], output: [usize; 3], pad: [isize; 2]) -> Self {
         assert!(input.into_iter().chain(output).all(|size| size > 0), "an empty convolution");
         Self { input, output, pad }
+    }
+
+    /// The same for some rows of outputs alone, which must begin and end where tiles do, or where all outputs end: each is
+    /// summed up as among all.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    pub fn band(&self, rows: Range<usize>) -> Self {
+        let ([height, width, channels], [down, across]) = (self.output, self.pad);
+        assert!(rows.start < rows.end && rows.end <= height, "a part of the outputs");
+        let ends = |row: usize| row.is_multiple_of(TILE) || row == height;
+        assert!(ends(rows.start) && ends(rows.end), "whole tiles");
+        let pad = [down - rows.start as isize, across];
+        Self { input: self.input, output: [rows.len(), width, channels], pad }
     }
 
     /// Numbers in an image.

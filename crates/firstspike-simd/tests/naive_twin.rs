@@ -159,6 +159,21 @@ fn axes() -> impl Strategy<Value = Axis> {
     })
 }
 
+/// Holds the bands of some outputs, computed one by one, against all of them: they are the same to the last bit.
+fn check_bands<T: Float>(
+    (height, size): (usize, usize),
+    all: &[T],
+    start: &[T],
+    mut band: impl FnMut(std::ops::Range<usize>, &mut [T]),
+) {
+    let row = all.len() / height;
+    let mut got = start.to_vec();
+    for (at, targets) in got.chunks_mut((size * row).max(1)).enumerate() {
+        band(at * size..height.min((at + 1) * size), targets);
+    }
+    assert!(got.iter().zip(all).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits()), "bands of {size} rows");
+}
+
 fn convolution<T: Float>(
     rows: Axis,
     columns: Axis,
@@ -209,8 +224,9 @@ fn convolution<T: Float>(
     }
 
     let terms = rows.kernel * columns.kernel * inputs;
+    let size = 1 + next().to_bits() as usize % rows.output.max(1);
     for level in Level::available() {
-        let (mut keys, mut found, mut starts) = (vec![7; 3], vec![T::from_f64(1.0); 5], vec![1; 2]);
+        let (mut keys, mut found, mut starts) = (vec![7; 3], vec![T::from_f64(1.0); 5], vec![7; pixels + 1]);
         let range = [f64::NEG_INFINITY, f64::INFINITY].map(T::from_f64);
         let extremes = T::rectify(level, &mut values.clone(), inputs, range, &mut starts);
         let value = |x: &T| x.to_f64();
@@ -236,6 +252,10 @@ fn convolution<T: Float>(
                 Listed { keys: &keys, values: &found, starts: &starts },
             );
             check(level, &acc, &exact, &magnitude, terms);
+            let spikes = Listed { keys: &keys, values: &found, starts: &starts };
+            check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                T::convolve_spikes(level, &sliding.band(rows), targets, &weights, spikes);
+            });
             if rows.dilation == 1 && columns.dilation == 1 {
                 let spreading = Spreading::new(
                     [rows.input, columns.input, inputs],
@@ -247,9 +267,11 @@ fn convolution<T: Float>(
                 let mut packed = vec![T::from_f64(0.0); spreading.packed::<T>()];
                 spreading.pack(&weights, &mut packed);
                 let mut acc = start.clone();
-                let spikes = Listed { keys: &keys, values: &found, starts: &starts };
                 T::spread_spikes(level, &spreading, &mut acc, &packed, spikes, &mut vec![7; 3]);
                 check(level, &acc, &exact, &magnitude, terms);
+                check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                    T::spread_spikes(level, &spreading.band(rows), targets, &packed, spikes, &mut vec![7; 3]);
+                });
             }
         }
 
@@ -262,6 +284,9 @@ fn convolution<T: Float>(
         let expected: Vec<f64> = exact.iter().zip(start.iter().zip(&begun)).map(moved).collect();
         let mut acc = vec![T::from_f64(f64::NAN); start.len()];
         T::convolve_values(level, &sliding, &mut acc, Some(&bias), &weights, &values);
+        check_bands((rows.output, size), &acc, &start, |rows, targets| {
+            T::convolve_values(level, &sliding.band(rows), targets, Some(&bias), &weights, &values);
+        });
         let moved = |(magnitude, (&from, &to)): (&f64, (&T, &T))| magnitude + from.to_f64().abs() + to.to_f64().abs();
         let magnitude: Vec<f64> = magnitude.iter().zip(start.iter().zip(&begun)).map(moved).collect();
         check(level, &acc, &expected, &magnitude, terms);
@@ -442,6 +467,11 @@ fn tiles<T: Float>(
         assert!(acc.iter().zip(&begun).all(|(a, b)| a.to_f64() == b.to_f64()), "{level}: a bias is what it begins at");
         acc.clone_from(&start);
         T::convolve_tiles(level, &winograd, &mut acc, None, &packed, &values, &mut scratch);
+        for size in [4, 8] {
+            check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                T::convolve_tiles(level, &winograd.band(rows), targets, None, &packed, &values, &mut scratch);
+            });
+        }
         acc
     };
     let most = |numbers: &[T]| numbers.iter().map(|x| x.to_f64().abs()).fold(0.0, f64::max);

@@ -37,7 +37,7 @@ impl<T: Real> Workspace<T> {
                 let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
                 if disturbed.is_none() {
                     counts.saturated += encoder.spikes(&mut self.values);
-                    out.take(network.level(), shape, &mut self.values, T::EVERYTHING);
+                    out.take(network.level(), shape, &mut self.values, T::EVERYTHING, self.pool.convolution.threads);
                     counts.spikes += out.spikes();
                     return;
                 }
@@ -82,7 +82,8 @@ impl<T: Real> Workspace<T> {
                     (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                         counts.updates += shape.len() as u64;
                         if disturbed.is_none() {
-                            let values = out.take(network.level(), shape, &mut self.potentials, ttfs.range());
+                            let threads = self.pool.convolution.threads;
+                            let values = out.take(network.level(), shape, &mut self.potentials, ttfs.range(), threads);
                             if values.iter().any(|value| value.abs() > ttfs.window) {
                                 counts.saturated += ttfs.limit(out.unlisted());
                             }
@@ -176,7 +177,8 @@ impl<T: Real> Workspace<T> {
                         Some(values) => pool.pool_values(network.level(), values, &mut self.potentials),
                         None => pool.pool_spikes(network.level(), from, &mut self.values, &mut self.potentials),
                     }
-                    out.take(network.level(), shape, &mut self.potentials, T::EVERYTHING);
+                    let threads = self.pool.convolution.threads;
+                    out.take(network.level(), shape, &mut self.potentials, T::EVERYTHING, threads);
                 } else {
                     pool.winners(from, &mut self.values, &mut self.winners);
                     self.patterns.clear();

@@ -120,6 +120,12 @@ impl<T: Real> Workspace<T> {
         self.times = record.times;
     }
 
+    /// How many threads of the current pool may work on an image, in the layered engine: large layers are cut into bands of
+    /// outputs. Results do not depend on it.
+    pub fn share(&mut self, threads: usize) {
+        self.pool.convolution.threads = threads;
+    }
+
     /// Forgets what was counted.
     pub fn reset_counts(&mut self) {
         self.counts.fill(Counts::default());

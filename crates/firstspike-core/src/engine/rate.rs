@@ -188,7 +188,7 @@ impl<T: Real> Workspace<T> {
             raster.write_sums(presentation.from, &mut self.values);
             self.counts[index].synaptic_events += projection.events_of(raster);
             let list = &mut self.rate_scratch.list;
-            list.take(network.level(), network.populations()[source].shape, &mut self.values, T::EVERYTHING);
+            list.take(network.level(), network.populations()[source].shape, &mut self.values, T::EVERYTHING, 1);
             if projection.lists(list, self.pool.convolution.paths) {
                 list.list(network.level());
             }

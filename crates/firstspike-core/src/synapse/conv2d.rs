@@ -1,10 +1,11 @@
 //! A kernel shared by all pixels: plain, strided, dilated, grouped and depthwise.
 
 use crate::aligned::Aligned;
+use crate::bands::Bands;
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
-use crate::synapse::{ConvolutionScratch, Path, Paths, Sums};
+use crate::synapse::{BandScratch, ConvolutionScratch, Path, Paths, Sums};
 use crate::weights::RawWeights;
 use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
 use std::collections::BTreeMap;
@@ -18,6 +19,9 @@ const MOST_STAMPED: usize = 1 << 16;
 
 /// Bytes of transformed weights, at most: most of the time would go into reading more of them.
 const MOST_TRANSFORMED: usize = 16 << 20;
+
+/// Cycles of a band of outputs, at least: another thread takes some thousands to begin.
+const WORTHWHILE: f64 = 40_000.0;
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
@@ -174,14 +178,6 @@ impl Widened {
         let [_, stride] = geometry.stride;
         let [_, dilation] = geometry.dilation;
         let left = geometry.pad[1].max(0) as usize;
-        if geometry.is_pointwise() {
-            // One long row: blocks of pixels need not end where rows do.
-            let pixels = geometry.input.pixels();
-            let columns = (0..pixels).map(|start| Taps { first: 0, count: 1, start }).collect();
-            let (input, rows) = ([1, pixels, geometry.input.channels], vec![Taps { first: 0, count: 1, start: 0 }]);
-            let sliding = Sliding::new(input, geometry.output.channels, groups, [1, 1], [1, 1], rows, columns);
-            return Self { sliding, left: 0, width: geometry.input.width };
-        }
         // Where the first column's window begins; crops begin inside.
         let begin = (left as isize - geometry.pad[1]) as usize;
         let end = begin + (geometry.output.width - 1) * stride + (kernel - 1) * dilation + 1;
@@ -415,6 +411,14 @@ impl<T: Real> Conv2d<T> {
         open.min_by(|a, b| cycles(a.0, a.1).total_cmp(&cycles(b.0, b.1))).map_or(Way::Slide, |&(way, _)| way)
     }
 
+    /// Bands of outputs for some threads: as many as are worth a thread's while.
+    fn bands(&self, way: Way, spikes: usize, threads: usize) -> Bands {
+        let cost = self.costs.iter().find(|&&(open, _)| open == way);
+        let cycles = cost.map_or(0.0, |(_, cost)| cost.fixed + spikes as f64 * cost.spike);
+        let step = if way == Way::Winograd { Winograd::ROWS } else { 1 };
+        Bands::new(self.geometry.output.height, threads.min((cycles / WORTHWHILE) as usize), step)
+    }
+
     /// Calls `visit` for every pixel of targets that a neuron has: the first target, and the synapses' weights.
     pub(super) fn each_row<'a>(&'a self, neuron: usize, mut visit: impl FnMut(usize, &'a [T])) {
         let (input, output) = (self.geometry.input, self.geometry.output);
@@ -488,6 +492,7 @@ impl<T: Real> Conv2d<T> {
         let listed = Listed { keys: &spikes.keys, values: &spikes.values, starts: &spikes.starts };
         let way = self.way(spikes.len(), spikes.dense().is_some(), scratch.paths);
         let stamps = if way == Way::Stamp { self.stamps() } else { None };
+        let bands = self.bands(way, spikes.len(), scratch.threads);
         match (way, stamps, &self.spread) {
             (Way::Dense | Way::Winograd, ..) => {
                 self.gather_dense(level, way, spikes, sums, scratch);
@@ -496,10 +501,15 @@ impl<T: Real> Conv2d<T> {
             (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, sums.begun()),
             (Way::Spread | Way::Stamp, None, Some(spread)) => {
                 let packed = spread.packed(&self.weights);
-                T::spread_spikes(level, &spread.spreading, sums.begun(), packed, listed, &mut scratch.cursors);
+                let kernel = (&spread.spreading, Spreading::band);
+                bands.run(kernel, sums.begun(), &mut scratch.bands, |spreading, sums, scratch| {
+                    T::spread_spikes(level, spreading, sums, packed, listed, &mut scratch.cursors);
+                });
             }
             _ if self.groups != 1 => self.gather_groups(level, spikes, sums.begun()),
-            _ => T::convolve_spikes(level, &self.sliding, sums.begun(), &self.weights, listed),
+            _ => bands.run((&self.sliding, Sliding::band), sums.begun(), &mut scratch.bands, |sliding, sums, _| {
+                T::convolve_spikes(level, sliding, sums, &self.weights, listed);
+            }),
         }
         Path::Events
     }
@@ -517,7 +527,8 @@ impl<T: Real> Conv2d<T> {
             self.gather_all(level, way, values, sums, scratch);
             return;
         }
-        let ConvolutionScratch { image, tiles, .. } = scratch;
+        let ConvolutionScratch { image, bands: memory, threads, .. } = scratch;
+        let bands = self.bands(way, 0, *threads);
         let Geometry { input, .. } = self.geometry;
         if let (Way::Winograd, Some(tiled)) = (way, &self.tiled) {
             image.clear();
@@ -525,8 +536,7 @@ impl<T: Real> Conv2d<T> {
             for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                 image[key as usize] = value;
             }
-            let (sums, bias) = sums.parts();
-            T::convolve_tiles(level, &tiled.winograd, sums, bias, tiled.packed(&self.weights), image, tiles);
+            self.add_tiles(level, tiled, image, sums, (bands, memory));
             return;
         }
         let image_row = self.widened.width * input.channels;
@@ -540,8 +550,37 @@ impl<T: Real> Conv2d<T> {
                 row[(key - base) as usize] = value;
             }
         }
+        self.add_values(level, image, sums, (bands, memory));
+    }
+
+    /// Adds the values of an image up, tile by tile.
+    fn add_tiles(
+        &self,
+        level: Level,
+        tiled: &Tiled<T>,
+        image: &[T],
+        sums: &mut Sums<'_, T>,
+        (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
+    ) {
         let (sums, bias) = sums.parts();
-        T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, image);
+        let packed = tiled.packed(&self.weights);
+        bands.run((&tiled.winograd, Winograd::band), sums, memory, |winograd, sums, BandScratch { tiles, .. }| {
+            T::convolve_tiles(level, winograd, sums, bias, packed, image, tiles);
+        });
+    }
+
+    /// Adds the values of an image up that has margins.
+    fn add_values(
+        &self,
+        level: Level,
+        image: &[T],
+        sums: &mut Sums<'_, T>,
+        (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
+    ) {
+        let (sums, bias) = sums.parts();
+        bands.run((&self.widened.sliding, Sliding::band), sums, memory, |sliding, sums, _| {
+            T::convolve_values(level, sliding, sums, bias, &self.weights, image);
+        });
     }
 
     fn gather_groups(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
@@ -600,17 +639,16 @@ impl<T: Real> Conv2d<T> {
         sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
     ) {
-        let ConvolutionScratch { image, tiles, .. } = scratch;
+        let ConvolutionScratch { image, bands: memory, threads, .. } = scratch;
+        let bands = self.bands(way, 0, *threads);
         if let (Way::Winograd, Some(tiled)) = (way, &self.tiled) {
-            let (sums, bias) = sums.parts();
-            T::convolve_tiles(level, &tiled.winograd, sums, bias, tiled.packed(&self.weights), values, tiles);
+            self.add_tiles(level, tiled, values, sums, (bands, memory));
             return;
         }
         let Geometry { input, .. } = self.geometry;
         let image_row = self.widened.width * input.channels;
         if self.widened.width == input.width {
-            let (sums, bias) = sums.parts();
-            T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, values);
+            self.add_values(level, values, sums, (bands, memory));
             return;
         }
         let begin = self.widened.left * input.channels;
@@ -621,8 +659,7 @@ impl<T: Real> Conv2d<T> {
             row[begin..end].copy_from_slice(from);
             row[end..].fill(T::ZERO);
         }
-        let (sums, bias) = sums.parts();
-        T::convolve_values(level, &self.widened.sliding, sums, bias, &self.weights, image);
+        self.add_values(level, image, sums, (bands, memory));
     }
 }
 
@@ -665,7 +702,7 @@ mod tests {
         if listed {
             spikes.compress(conv.geometry.input, values, |_, value| (value != T::ZERO).then_some(value));
         } else {
-            spikes.take(Level::best(), conv.geometry.input, &mut values.to_vec(), T::EVERYTHING);
+            spikes.take(Level::best(), conv.geometry.input, &mut values.to_vec(), T::EVERYTHING, 1);
         }
         let mut potentials = vec![T::ONE; conv.geometry.output.len()];
         let (mut sums, mut scratch) = (Sums::of(&mut potentials), ConvolutionScratch::default());

@@ -183,12 +183,21 @@ pub(crate) struct PoolScratch<T> {
 pub(crate) struct ConvolutionScratch<T> {
     /// Values of an image, with margins or without.
     image: Vec<T>,
+    /// What each band of outputs needs.
+    bands: Vec<BandScratch<T>>,
+    /// Which ways spikes may take.
+    pub paths: Paths,
+    /// How many threads may work at once, if more than one.
+    pub threads: usize,
+}
+
+/// Scratch memory of a band of outputs.
+#[derive(Clone, Debug, Default)]
+struct BandScratch<T> {
     /// What lies between the transforms of minimal filtering.
     tiles: Vec<T>,
     /// Where each pixel's next spike is.
     cursors: Vec<u32>,
-    /// Which ways spikes may take.
-    pub paths: Paths,
 }
 
 /// Synapses from a source population, with average pooling merged into them where there is one: the merged weight from
@@ -364,7 +373,7 @@ impl<T: Real> Projection<T> {
             Some(dense) => pool.pool_values(dense, values),
             None => pool.pool_spikes(spikes, values),
         }
-        pooled.take(level, pool.geometry().output, values, T::EVERYTHING);
+        pooled.take(level, pool.geometry().output, values, T::EVERYTHING, convolution.threads);
         if self.synapse.lists(pooled, convolution.paths) {
             pooled.list(level);
         }
