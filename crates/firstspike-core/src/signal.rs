@@ -135,8 +135,14 @@ impl<T: Real> SpikeList<T> {
         extremes
     }
 
-    /// Joins populations side by side, pixel by pixel, if one value per neuron of each is at hand; false if it is not.
-    pub(crate) fn join<'a>(&mut self, shape: Shape, parts: impl Iterator<Item = &'a Self> + Clone) -> bool {
+    /// Joins populations side by side, pixel by pixel, if one value per neuron of each is at hand; false if it is not. Some
+    /// threads may share the work.
+    pub(crate) fn join<'a>(
+        &mut self,
+        shape: Shape,
+        parts: impl Iterator<Item = &'a Self> + Clone + Sync,
+        threads: usize,
+    ) -> bool {
         if parts.clone().any(|part| part.dense.is_empty()) {
             return false;
         }
@@ -147,14 +153,21 @@ impl<T: Real> SpikeList<T> {
         // All of it is written.
         dense.resize(shape.len(), T::ZERO);
         self.dense = dense;
-        let mut channel = 0;
-        for part in parts {
-            let width = part.dense.len() / shape.pixels();
-            let to = self.dense.chunks_exact_mut(shape.channels).map(|row| &mut row[channel..channel + width]);
-            to.zip(part.dense.chunks_exact(width)).for_each(|(to, from)| to.copy_from_slice(from));
+        for part in parts.clone() {
             self.starts.iter_mut().zip(&part.starts).for_each(|(start, more)| *start += more);
-            channel += width;
         }
+        let bands = Bands::new(shape.pixels(), threads.min(shape.len() / WORTHWHILE), 1);
+        let pixels = (&(0..shape.pixels()), |_: &_, pixels| pixels);
+        bands.run(pixels, &mut self.dense, &mut Vec::<()>::new(), |pixels, joined, ()| {
+            let mut channel = 0;
+            for part in parts.clone() {
+                let width = part.dense.len() / shape.pixels();
+                let to = joined.chunks_exact_mut(shape.channels).map(|row| &mut row[channel..channel + width]);
+                let from = part.dense[pixels.start * width..pixels.end * width].chunks_exact(width);
+                to.zip(from).for_each(|(to, from)| to.copy_from_slice(from));
+                channel += width;
+            }
+        });
         true
     }
 
@@ -588,6 +601,22 @@ mod tests {
         raster.patterns.copy_from_slice(patterns);
         raster.worth = worth.to_vec();
         raster
+    }
+
+    #[test]
+    fn bands_of_pixels_are_rectified_as_all_are() {
+        let range = [0.0, 3.0];
+        for (pixels, channels) in [(1, 1), (7, 3), (29, 70), (64, 16)] {
+            let sums: Vec<f32> = (0..pixels * channels).map(|i| ((i * 37) % 11) as f32 - 5.0).collect();
+            let (mut expected, mut begins) = (sums.clone(), vec![9; pixels + 1]);
+            let extremes = f32::rectify(Level::best(), &mut expected, channels, range, &mut begins);
+            for most in 1..6 {
+                let (mut got, mut starts) = (sums.clone(), vec![9; 3]);
+                let (shape, bands) = (Shape::new(1, pixels, channels), Bands::new(pixels, most, 1));
+                assert_eq!(rectify(Level::best(), shape, &mut got, range, bands, &mut starts), extremes);
+                assert_eq!((got, starts), (expected.clone(), begins.clone()), "{most} bands");
+            }
+        }
     }
 
     #[test]

@@ -508,7 +508,7 @@ unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
             let begin = oy * columns.len();
             // SAFETY: the caller's word.
             unsafe {
-                values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, rows, begin, span, |ox| columns[ox], values)
+                values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, rows, begin, span, |ox| columns[ox], values);
             };
         }
     }

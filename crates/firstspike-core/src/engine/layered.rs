@@ -193,7 +193,8 @@ impl<T: Real> Workspace<T> {
                 }
             }
             (Stage::Concat { sources }, Signal::Spikes(out)) => {
-                if out.join(shape, sources.iter().map(|&source| spikes(&done[source]))) {
+                let parts = sources.iter().map(|&source| spikes(&done[source]));
+                if out.join(shape, parts, self.pool.convolution.threads) {
                     counts.spikes += out.spikes();
                     return;
                 }
