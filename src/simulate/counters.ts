@@ -31,7 +31,7 @@ export interface LayerCounters {
    * once for each image and connection between layers, and for each step where spikes have steps.
    */
   readonly dense: number;
-  /** Time in the layer, in seconds, summed over all threads, if recorded. */
+  /** Time in the layer, in seconds, summed over all images, if recorded. */
   readonly seconds?: number;
   /** Spikes of each neuron, if recorded; neurons ordered `[height][width][channel]`. */
   readonly neuronSpikes?: Uint32Array;

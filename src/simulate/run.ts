@@ -18,7 +18,10 @@ export interface RunOptions {
   readonly engine?: Engine;
   /** `f32` if absent. */
   readonly precision?: Precision;
-  /** Threads; one per processor if absent or 0. The result does not depend on it. */
+  /**
+   * Threads; one per processor if absent or 0. They share the images of a batch, and large layers where there are fewer
+   * images than threads. The result does not depend on it.
+   */
   readonly threads?: number;
   /** What to keep beside logits and counters. */
   readonly record?: {

@@ -7,7 +7,7 @@ use firstspike_simd::{Level, Marks, Patterns};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Neurons of a band, at least: another thread takes some time to begin.
+/// Neurons of a band, at least: a thread that sleeps takes some time to begin.
 const WORTHWHILE: usize = 1 << 16;
 
 /// The neurons of one population that spiked: in a window, or in one time step of it.
@@ -594,6 +594,7 @@ impl<T: Real> Signal<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use firstspike_simd::Element;
 
     fn raster(patterns: &[u64], worth: &[f64]) -> Raster<f64> {
         let mut raster = Raster::default();

@@ -20,8 +20,8 @@ const MOST_STAMPED: usize = 1 << 16;
 /// Bytes of transformed weights, at most: most of the time would go into reading more of them.
 const MOST_TRANSFORMED: usize = 16 << 20;
 
-/// Cycles of a band of outputs, at least: another thread takes some thousands to begin.
-const WORTHWHILE: f64 = 40_000.0;
+/// Cycles of a band of outputs, at least, some 20 us: a thread that sleeps may take as long to begin.
+const WORTHWHILE: f64 = 80_000.0;
 
 /// A 2-d convolution (cross-correlation).
 #[derive(Clone, Debug)]
