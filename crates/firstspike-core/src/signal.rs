@@ -140,7 +140,7 @@ impl<T: Real> SpikeList<T> {
     pub(crate) fn join<'a>(
         &mut self,
         shape: Shape,
-        parts: impl Iterator<Item = &'a Self> + Clone + Sync,
+        parts: &(impl Iterator<Item = &'a Self> + Clone + Sync),
         threads: usize,
     ) -> bool {
         if parts.clone().any(|part| part.dense.is_empty()) {

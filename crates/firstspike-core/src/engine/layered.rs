@@ -194,7 +194,7 @@ impl<T: Real> Workspace<T> {
             }
             (Stage::Concat { sources }, Signal::Spikes(out)) => {
                 let parts = sources.iter().map(|&source| spikes(&done[source]));
-                if out.join(shape, parts, self.pool.convolution.threads) {
+                if out.join(shape, &parts, self.pool.convolution.threads) {
                     counts.spikes += out.spikes();
                     return;
                 }
