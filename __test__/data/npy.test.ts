@@ -157,7 +157,7 @@ describe('damaged files', () => {
         const damaged = Buffer.from(bytes);
         damaged[at] = byte;
         try {
-          expect(decodeNpy(damaged).data.byteLength).toBe(24);
+          expect(decodeNpy(damaged).data).toHaveLength(6);
         } catch (error) {
           expect(['FILE_MALFORMED', 'DATA_INVALID']).toContain((error as { code?: string }).code);
         }
