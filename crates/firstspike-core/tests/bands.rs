@@ -6,7 +6,6 @@ use common::*;
 use firstspike_core::*;
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 /// A convolution and a max pooling, whose shapes follow from that of the input.
@@ -91,19 +90,8 @@ fn network<T: Real>(image: Shape, layers: &[Layer], threshold: f64, seed: u64) -
 
 /// All that comes out of an image on so many threads, but the time.
 fn outcome<T: Real>(runner: &Runner<T>, image: &[f32], paths: Paths, threads: usize) -> String {
-    let request = Request {
-        reference: Some(runner),
-        engine: Engine::Layered,
-        paths,
-        record: Record { spikes: true, neurons: true, channels: true, times: false },
-        early_exit: false,
-        disturbance: None,
-        first_image: 0,
-        images: image,
-        count: 1,
-        cancel: &AtomicBool::new(false),
-        progress: &AtomicUsize::new(0),
-    };
+    let plain = request(Engine::Layered, image, 1);
+    let request = Request { reference: Some(runner), paths, record: ALL_SPIKES, ..plain };
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let outcome = pool.install(|| runner.run(&request)).unwrap();
     format!("{:?}", Outcome { elapsed: Duration::ZERO, ..outcome })

@@ -42,19 +42,8 @@ fn images(count: usize) -> Vec<f32> {
 }
 
 fn request<'a>(images: &'a [f32], raised: &'a AtomicBool, progress: &'a AtomicUsize) -> Request<'a, f64, f32> {
-    Request {
-        reference: None,
-        engine: Engine::Layered,
-        paths: Paths::Fastest,
-        record: Record { spikes: true, neurons: true, channels: true, times: false },
-        early_exit: false,
-        disturbance: None,
-        first_image: 0,
-        images,
-        count: images.len() / PIXELS.len(),
-        cancel: raised,
-        progress,
-    }
+    let plain = common::request(Engine::Layered, images, images.len() / PIXELS.len());
+    Request { record: ALL_SPIKES, cancel: raised, progress, ..plain }
 }
 
 fn run(runner: &Runner<f64>, reference: Option<&Runner<f64>>, engine: Engine, images: &[f32]) -> Outcome<f64> {

@@ -5,27 +5,15 @@ mod common;
 use common::*;
 use firstspike_core::*;
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 fn vector(n: usize) -> Shape {
     Shape::new(1, 1, n)
 }
 
 fn run<T: Real>(network: &Runner<T>, engine: Engine, early_exit: bool, images: &[f32]) -> Outcome<T> {
-    let request = Request {
-        reference: None,
-        engine,
-        paths: Paths::Fastest,
-        record: Record { spikes: true, ..Record::default() },
-        early_exit,
-        disturbance: None,
-        first_image: 0,
-        images,
-        count: images.len() / network.network().inputs(),
-        cancel: &AtomicBool::new(false),
-        progress: &AtomicUsize::new(0),
-    };
-    network.run(&request).unwrap()
+    let plain = request(engine, images, images.len() / network.network().inputs());
+    let record = Record { spikes: true, ..Record::default() };
+    network.run(&Request { record, early_exit, ..plain }).unwrap()
 }
 
 /// Index of the largest output, the first of equal ones.
@@ -321,19 +309,7 @@ fn networks_whose_last_window_cannot_be_cut_say_why() {
         let network = Network::new(populations, Level::best()).unwrap();
         let fault = network.early_exit_fault().unwrap().to_owned();
         assert!(fault.contains(reason), "{fault}");
-        let request = Request {
-            reference: None,
-            engine: Engine::Layered,
-            paths: Paths::Fastest,
-            record: Record::default(),
-            early_exit: true,
-            disturbance: None,
-            first_image: 0,
-            images: &[0.5f32, 0.5],
-            count: 1,
-            cancel: &AtomicBool::new(false),
-            progress: &AtomicUsize::new(0),
-        };
+        let request = Request { early_exit: true, ..request(Engine::Layered, &[0.5f32, 0.5], 1) };
         let error = Runner::new(network).run(&request).unwrap_err();
         assert_eq!(error, RunError::NoEarlyExit { reason: fault });
     }

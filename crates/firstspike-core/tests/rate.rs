@@ -6,7 +6,6 @@ mod common;
 use common::*;
 use firstspike_core::*;
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 const NEURONS: usize = 6;
 const INPUTS: usize = 5;
@@ -311,21 +310,8 @@ fn a_sequence_goes_on_where_the_run_before_has_ended() {
     let neuron = integrate_and_fire(&plan, 0.5, false, true);
     let runner = Runner::new(plan.network(&neuron, None, true));
     let images = quarters(numbers, 6 * INPUTS);
-    let (cancel, progress) = (AtomicBool::new(false), AtomicUsize::new(0));
     let run = |images: &[f64], sequence: &Sequence<f64>| {
-        let request = Request {
-            reference: None,
-            engine: Engine::Layered,
-            paths: Paths::Fastest,
-            record: Record::default(),
-            early_exit: false,
-            disturbance: None,
-            first_image: 0,
-            images,
-            count: images.len() / INPUTS,
-            cancel: &cancel,
-            progress: &progress,
-        };
+        let request = request(Engine::Layered, images, images.len() / INPUTS);
         runner.run_on(&request, sequence).unwrap().outputs
     };
     let all = run(&images, &Sequence::default());

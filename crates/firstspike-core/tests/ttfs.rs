@@ -5,7 +5,6 @@ mod common;
 use common::*;
 use firstspike_core::*;
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 fn vector(n: usize) -> Shape {
     Shape::new(1, 1, n)
@@ -33,22 +32,8 @@ fn network(encoder: Encoder<f64>, inputs: usize, weights: &[f64], bias: &[f64], 
 /// Runs an image under both engines, which must give the same trains, counts and outputs.
 fn run(network: Network<f64>, image: &[f64]) -> Outcome<f64> {
     let runner = Runner::new(network);
-    let [event, layered] = ENGINES.map(|engine| {
-        let request = Request {
-            reference: None,
-            engine,
-            paths: Paths::Fastest,
-            record: Record { spikes: true, neurons: true, channels: true, times: false },
-            early_exit: false,
-            disturbance: None,
-            first_image: 0,
-            images: image,
-            count: 1,
-            cancel: &AtomicBool::new(false),
-            progress: &AtomicUsize::new(0),
-        };
-        runner.run(&request).unwrap()
-    });
+    let [event, layered] =
+        ENGINES.map(|engine| runner.run(&Request { record: ALL_SPIKES, ..request(engine, image, 1) }).unwrap());
     assert_eq!(event.trains, layered.trains);
     assert_eq!(event.outputs, layered.outputs);
     for (event, layered) in event.counts.iter().zip(&layered.counts) {

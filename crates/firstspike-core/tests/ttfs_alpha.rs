@@ -6,7 +6,6 @@ mod common;
 use common::*;
 use firstspike_core::*;
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 fn vector(n: usize) -> Shape {
     Shape::new(1, 1, n)
@@ -52,20 +51,7 @@ fn run_with<T: Real>(
     disturbance: Option<Disturbance>,
     image: &[f64],
 ) -> Outcome<T> {
-    let request = Request {
-        reference: None,
-        engine,
-        paths: Paths::Fastest,
-        early_exit: false,
-        disturbance,
-        first_image: 0,
-        record: Record { spikes: true, neurons: true, channels: true, times: false },
-        images: image,
-        count: 1,
-        cancel: &AtomicBool::new(false),
-        progress: &AtomicUsize::new(0),
-    };
-    runner.run(&request).unwrap()
+    runner.run(&Request { disturbance, record: ALL_SPIKES, ..request(engine, image, 1) }).unwrap()
 }
 
 /// Runs an image under both engines, which must give the same trains, counts and outputs up to rounding.

@@ -36,6 +36,9 @@ impl<T: Copy + Default> Stamps<T> {
 
     /// Adds a stamp, from stretches of weights and the targets at which they begin, relative to the first; both ascend.
     /// Gives its number.
+    ///
+    /// # Panics
+    /// If targets do not ascend.
     pub fn add_stamp<'a>(&mut self, stretches: impl Iterator<Item = (usize, &'a [T])>) -> u32
     where
         T: 'a,
@@ -44,6 +47,8 @@ impl<T: Copy + Default> Stamps<T> {
         for (target, weights) in stretches {
             for (target, &weight) in (target as u32..).zip(weights) {
                 let (at, last) = (self.pieces.len(), self.pieces[begin..].last_mut());
+                let ascends = last.as_ref().is_none_or(|last| last.target + last.count <= target);
+                assert!(ascends, "targets ascend");
                 match last {
                     Some(last) if last.target + last.count == target && last.count < PIECE as u32 => {
                         self.weights[(at - 1) * PIECE + last.count as usize] = weight;

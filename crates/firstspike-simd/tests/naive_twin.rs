@@ -1200,3 +1200,9 @@ fn stamps_beyond_the_targets_are_refused() {
     let stamp = stamps.add_stamp([(0, [1.0f32; 2].as_slice())].into_iter());
     stamps.add_neuron(stamp, 2);
 }
+
+#[test]
+#[should_panic(expected = "targets ascend")]
+fn stamps_that_do_not_ascend_are_refused() {
+    Stamps::new(9).add_stamp([(4, &[1.0f32, 2.0][..]), (2, &[3.0])].into_iter());
+}

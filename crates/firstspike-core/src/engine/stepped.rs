@@ -133,13 +133,16 @@ impl<T: Real> Workspace<T> {
             if spikes.is_empty() {
                 continue;
             }
-            let events = projection.events(spikes);
-            counts.synaptic_events += events;
             match engine {
                 Engine::Layered => {
-                    counts += projection.gather_spikes(network.level(), spikes, &mut Sums::of(input), &mut self.pool);
+                    let (level, mut sums) = (network.level(), Sums::of(input));
+                    let work = projection.gather_spikes(level, spikes, &mut sums, &mut self.pool);
+                    counts.synaptic_events += work.events;
+                    counts += work;
                 }
                 Engine::Event => {
+                    let events = projection.events(spikes);
+                    counts.synaptic_events += events;
                     for (key, value, _) in spikes.entries() {
                         projection.deliver(network.level(), key as usize, value, input);
                     }

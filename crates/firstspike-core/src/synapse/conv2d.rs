@@ -194,13 +194,6 @@ impl Widened {
         let sliding = sliding(geometry, groups, width, columns.collect());
         Self { sliding, left, width }
     }
-
-    /// An image of zeros, to be filled row by row.
-    fn blank<'a, T: Real>(&self, image: &'a mut Vec<T>) -> &'a mut [T] {
-        image.clear();
-        image.resize(self.sliding.inputs(), T::ZERO);
-        image
-    }
 }
 
 /// A kernel over images of another width.
@@ -530,27 +523,23 @@ impl<T: Real> Conv2d<T> {
         let ConvolutionScratch { image, bands: memory, threads, .. } = scratch;
         let bands = self.bands(way, 0, *threads);
         let Geometry { input, .. } = self.geometry;
-        if let (Way::Winograd, Some(tiled)) = (way, &self.tiled) {
-            image.clear();
-            image.resize(input.len(), T::ZERO);
-            for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
-                image[key as usize] = value;
-            }
-            self.add_tiles(level, tiled, image, sums, (bands, memory));
-            return;
-        }
-        let image_row = self.widened.width * input.channels;
-        let begin = self.widened.left * input.channels;
-        let rows = self.widened.blank(image).chunks_exact_mut(image_row);
-        for (y, row) in rows.enumerate() {
+        let tiled = self.tiled.as_ref().filter(|_| way == Way::Winograd);
+        // Tiles need no margins.
+        let (left, width) = if tiled.is_some() { (0, input.width) } else { (self.widened.left, self.widened.width) };
+        let length = input.width * input.channels;
+        image.clear();
+        image.resize(input.height * width * input.channels, T::ZERO);
+        for (y, row) in image.chunks_exact_mut(width * input.channels).enumerate() {
             let (keys, values) = spikes.pixels(y * input.width, (y + 1) * input.width);
-            let row = &mut row[begin..begin + input.width * input.channels];
-            let base = (y * row.len()) as u32;
+            let row = &mut row[left * input.channels..][..length];
             for (&key, &value) in keys.iter().zip(values) {
-                row[(key - base) as usize] = value;
+                row[key as usize - y * length] = value;
             }
         }
-        self.add_values(level, image, sums, (bands, memory));
+        match tiled {
+            Some(tiled) => self.add_tiles(level, tiled, image, sums, (bands, memory)),
+            None => self.add_values(level, image, sums, (bands, memory)),
+        }
     }
 
     /// Adds the values of an image up, tile by tile.

@@ -3,6 +3,7 @@
 
 use firstspike_core::*;
 use half::{bf16, f16};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 /// A precision, and its rounding.
 pub trait Float: Real {
@@ -18,6 +19,28 @@ impl Float for f64 {
 }
 
 pub const ENGINES: [Engine; 2] = [Engine::Event, Engine::Layered];
+
+/// All that can be recorded of spikes.
+pub const ALL_SPIKES: Record = Record { spikes: true, neurons: true, channels: true, times: false };
+
+/// A plain run of images, of which nothing is recorded.
+pub fn request<T: Real, I: Real>(engine: Engine, images: &[I], count: usize) -> Request<'_, T, I> {
+    static CANCEL: AtomicBool = AtomicBool::new(false);
+    static PROGRESS: AtomicUsize = AtomicUsize::new(0);
+    Request {
+        reference: None,
+        engine,
+        paths: Paths::Fastest,
+        record: Record::default(),
+        early_exit: false,
+        disturbance: None,
+        first_image: 0,
+        images,
+        count,
+        cancel: &CANCEL,
+        progress: &PROGRESS,
+    }
+}
 
 /// Numbers that follow from a seed (splitmix64).
 pub struct Numbers(pub u64);
