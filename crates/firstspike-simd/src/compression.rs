@@ -31,23 +31,32 @@ pub(crate) unsafe fn rectify<V: Vector>(
                 value.store_first(from, n);
             }
             seen = [seen[0].min(value), seen[1].max(value)];
-            u64::from(value.nonzero())
+            value.nonzero()
         };
         let (mut pixel, mut missing, mut count) = (0, channels, 0);
         *starts = 0;
         let mut at = 0;
+        // Pixels that end where registers do are simply counted.
+        while channels.is_multiple_of(V::LANES) && at < sums.len() {
+            for k in (0..channels).step_by(V::LANES) {
+                count += bring(at + k, V::LANES).count_ones();
+            }
+            at += channels;
+            pixel += 1;
+            *starts.add(pixel) = count;
+        }
         while at < sums.len() {
             // A bit for each value, as many as a word has: registers do not care where pixels end.
             let mut left = WORD.min(sums.len() - at);
             let mut spikes = 0;
             if left == WORD {
                 for k in 0..WORD / V::LANES {
-                    spikes |= bring(at + k * V::LANES, V::LANES) << (k * V::LANES);
+                    spikes |= u64::from(bring(at + k * V::LANES, V::LANES)) << (k * V::LANES);
                 }
             } else {
                 let mut k = 0;
                 while k < left {
-                    spikes |= bring(at + k, V::LANES.min(left - k)) << k;
+                    spikes |= u64::from(bring(at + k, V::LANES.min(left - k))) << k;
                     k += V::LANES;
                 }
             }
