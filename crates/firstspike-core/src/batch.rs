@@ -2,7 +2,7 @@
 
 use crate::comparison::{Differences, ImageDifferences};
 use crate::disturbance::Disturbance;
-use crate::engine::{Engine, Workspace};
+use crate::engine::{BundleOutcome, Engine, Workspace};
 use crate::error::RunError;
 use crate::network::{Network, Population};
 use crate::real::Real;
@@ -10,6 +10,7 @@ use crate::record::{Counts, Exits, Record, Train};
 use crate::signal::Signal;
 use crate::synapse::Paths;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -82,9 +83,10 @@ pub struct Outcome<T> {
     pub elapsed: Duration,
 }
 
-/// One image's share of an [`Outcome`].
-struct ImageOutcome<T> {
-    output: Vec<T>,
+/// The share of an [`Outcome`] that one image has, or several that were run at once.
+struct PartOutcome<T> {
+    outputs: Vec<T>,
+    image_spikes: Vec<u32>,
     counts: Vec<Counts>,
     exits: Exits,
     reference_output: Vec<T>,
@@ -147,26 +149,40 @@ impl<T: Real> Runner<T> {
         let start = Instant::now();
         // Fewer images than threads share these. A sequence holds on to its state, so that its thread must not turn to others.
         let threads = if network.keeps_state() { 1 } else { rayon::current_num_threads() / count.max(1) };
-        let run = |index: usize, space: &mut Workspace<T>| {
+        let run = |part: Range<usize>, space: &mut Workspace<T>| {
             if request.cancel.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
-            let outcome = self.run_image(request, index, &images[index * inputs..][..inputs], threads, space);
-            request.progress.fetch_add(1, Ordering::Relaxed);
-            if outcome.output.iter().chain(&outcome.reference_output).any(|x| !x.is_finite()) {
-                return Err(RunError::Overflow { image: index });
+            let (first, count) = (part.start, part.len());
+            let images = &images[first * inputs..][..count * inputs];
+            let outcome = if count == 1 {
+                self.run_image(request, first, images, threads, space)
+            } else {
+                self.run_bundle(request, images, space)
+            };
+            request.progress.fetch_add(count, Ordering::Relaxed);
+            for outputs in [&outcome.outputs, &outcome.reference_output] {
+                if let Some(at) = outputs.iter().position(|x| !x.is_finite()) {
+                    return Err(RunError::Overflow { image: first + at / network.outputs() });
+                }
             }
             Ok(outcome)
         };
-        let results: Vec<ImageOutcome<T>> = if network.keeps_state() {
+        let results: Vec<PartOutcome<T>> = if network.keeps_state() {
             let mut state = sequence.0.lock().unwrap_or_else(PoisonError::into_inner);
             let mut space = state.take().unwrap_or_else(|| Workspace::new(network));
-            let results = (0..count).map(|index| run(index, &mut space)).collect::<Result<_, _>>()?;
+            let results = (0..count).map(|index| run(index..index + 1, &mut space)).collect::<Result<_, _>>()?;
             *state = Some(space);
             results
         } else {
-            let images = (0..count).into_par_iter();
-            images.map(|index| self.with_workspace(|space| run(index, space))).collect::<Result<_, _>>()?
+            let size = network.bundle().filter(|_| request.is_plain()).unwrap_or(1);
+            let bundles = count / size;
+            let part = |index: usize| match index.checked_sub(bundles) {
+                None => index * size..(index + 1) * size,
+                Some(single) => bundles * size + single..bundles * size + single + 1,
+            };
+            let parts = (0..bundles + count % size).into_par_iter();
+            parts.map(|index| self.with_workspace(|space| run(part(index), space))).collect::<Result<_, _>>()?
         };
         Ok(merge(network, request, results, start.elapsed()))
     }
@@ -178,15 +194,16 @@ impl<T: Real> Runner<T> {
         image: &[I],
         threads: usize,
         space: &mut Workspace<T>,
-    ) -> ImageOutcome<T> {
+    ) -> PartOutcome<T> {
         let network = &self.network;
         space.reset_counts();
         space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
         space.conduct(request.paths, request.record, request.early_exit);
         space.share(threads);
         space.run(network, request.engine, image);
-        let mut outcome = ImageOutcome {
-            output: space.output().to_vec(),
+        let mut outcome = PartOutcome {
+            outputs: space.output().to_vec(),
+            image_spikes: vec![space.counts.iter().map(|counts| counts.spikes as u32).sum()],
             counts: space.counts.clone(),
             exits: space.exits,
             reference_output: Vec::new(),
@@ -214,6 +231,38 @@ impl<T: Real> Runner<T> {
                 .collect();
         }
         outcome
+    }
+
+    /// Runs as many images at once as a bundle has.
+    fn run_bundle<I: Real>(
+        &self,
+        request: &Request<'_, T, I>,
+        images: &[I],
+        space: &mut Workspace<T>,
+    ) -> PartOutcome<T> {
+        space.reset_counts();
+        space.conduct(request.paths, request.record, request.early_exit);
+        let BundleOutcome { outputs, spikes, counts } = space.run_bundle(&self.network, images);
+        PartOutcome {
+            outputs,
+            image_spikes: spikes.into_iter().map(|spikes| spikes as u32).collect(),
+            counts,
+            exits: Exits::default(),
+            reference_output: Vec::new(),
+            differences: Vec::new(),
+            spikes: Vec::new(),
+        }
+    }
+}
+
+impl<T, I> Request<'_, T, I> {
+    /// Whether nothing is asked for but outputs and counts, by the fastest way.
+    fn is_plain(&self) -> bool {
+        let Self { reference, engine, paths, early_exit, disturbance, record, .. } = self;
+        let fastest = (*engine, *paths) == (Engine::Layered, Paths::Fastest);
+        let undisturbed = !early_exit && disturbance.is_none();
+        let kept = record.spikes || record.neurons || record.channels;
+        fastest && undisturbed && reference.is_none() && !kept
     }
 }
 
@@ -264,13 +313,13 @@ fn recorded<T: Real>(record: Record, network: &Network<T>, index: usize, signal:
 fn merge<T: Real, I: Real>(
     network: &Network<T>,
     request: &Request<'_, T, I>,
-    results: Vec<ImageOutcome<T>>,
+    results: Vec<PartOutcome<T>>,
     elapsed: Duration,
 ) -> Outcome<T> {
     let populations = network.populations();
     let mut outcome = Outcome {
-        outputs: Vec::with_capacity(results.len() * network.outputs()),
-        image_spikes: Vec::with_capacity(results.len()),
+        outputs: Vec::with_capacity(request.count * network.outputs()),
+        image_spikes: Vec::with_capacity(request.count),
         counts: vec![Counts::default(); populations.len()],
         exits: Exits::default(),
         reference_outputs: Vec::new(),
@@ -292,8 +341,8 @@ fn merge<T: Real, I: Real>(
         outcome.neuron_spikes = populations.iter().map(|population| vec![0; population.shape.len()]).collect();
     }
     for result in results {
-        outcome.outputs.extend_from_slice(&result.output);
-        outcome.image_spikes.push(result.counts.iter().map(|counts| counts.spikes as u32).sum());
+        outcome.outputs.extend_from_slice(&result.outputs);
+        outcome.image_spikes.extend_from_slice(&result.image_spikes);
         outcome.exits += result.exits;
         outcome.reference_outputs.extend_from_slice(&result.reference_output);
         for (sum, counts) in outcome.counts.iter_mut().zip(result.counts) {

@@ -1,7 +1,7 @@
 //! Networks: populations in topological order, and what joins them.
 
 use crate::disturbance::WeightDisturbance;
-use crate::engine::{EarlyExit, Plan};
+use crate::engine::{EarlyExit, Plan, bundled};
 use crate::error::BuildError;
 use crate::neuron::{Amos, Encoder, Neuron, Onset, Scale, Timing, Window};
 use crate::real::Real;
@@ -49,6 +49,16 @@ impl<T: Real> Bias<T> {
         }
         for (pixel, potentials) in potentials.chunks_exact_mut(shape.channels).enumerate() {
             potentials.copy_from_slice(self.of_pixel(pixel, shape.channels));
+        }
+    }
+
+    /// The same for several images, potentials of a neuron side by side.
+    pub(crate) fn fill_bundle(&self, shape: Shape, images: usize, potentials: &mut [T]) {
+        for (pixel, potentials) in potentials.chunks_exact_mut(shape.channels * images).enumerate() {
+            let biases = self.of_pixel(pixel, shape.channels);
+            for (potentials, &bias) in potentials.chunks_exact_mut(images).zip(biases) {
+                potentials.fill(bias);
+            }
         }
     }
 
@@ -170,6 +180,8 @@ pub struct Network<T> {
     plans: Vec<Option<Plan<T>>>,
     /// How images may end early, or why they cannot.
     early_exit: Result<EarlyExit, String>,
+    /// Whether images are run in bundles where there are enough.
+    bundled: bool,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -205,6 +217,7 @@ impl<T: Real> Network<T> {
                 let plans = populations.iter().map(Plan::of).collect();
                 let early_exit = EarlyExit::of(&populations, &timings, &scales);
                 let planar = is_planar(&populations[0]);
+                let bundled = bundled::pays(&populations, &timings);
                 Ok(Self {
                     populations,
                     timings,
@@ -214,6 +227,7 @@ impl<T: Real> Network<T> {
                     onsets,
                     planar,
                     disturbed: false,
+                    bundled,
                     targets,
                     level,
                 })
@@ -251,6 +265,12 @@ impl<T: Real> Network<T> {
     /// Whether an image's elements come channel by channel, all pixels of one before the next.
     pub(crate) fn is_planar(&self) -> bool {
         self.planar
+    }
+
+    /// How many images are run at once, each in a lane of the processor's registers, where there are so many: nothing in
+    /// networks that take less image by image.
+    pub fn bundle(&self) -> Option<usize> {
+        self.bundled.then(|| T::lanes(self.level))
     }
 
     /// Numbers of one output.

@@ -134,8 +134,12 @@ fn records_agree_with_counts_and_come_only_if_asked_for() {
     let bare = Request { record: Record::default(), ..request(&images, &cancel, &progress) };
     let bare = runner.run(&bare).unwrap();
     assert_eq!((bare.trains.len(), bare.neuron_spikes.len()), (0, 0));
-    assert_eq!(bare.outputs, outcome.outputs);
-    assert_eq!(bare.counts, outcome.counts);
+    // Images of which nothing is recorded may be run at once: sums are rounded in another order then.
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-14;
+    assert!(bare.outputs.iter().zip(&outcome.outputs).all(close), "{:?} {:?}", bare.outputs, outcome.outputs);
+    let counted = |counts: &Counts| Counts { operations: 0, dense: 0, ..*counts };
+    assert!(bare.counts.iter().map(counted).eq(outcome.counts.iter().map(counted)));
+    assert_eq!(bare.image_spikes, outcome.image_spikes);
     let counts = bare.counts[1];
     assert_eq!(counts.memory_reads(), 2 * (counts.synaptic_events + counts.updates));
     assert_eq!(counts.memory_writes(), counts.synaptic_events + counts.updates);

@@ -317,6 +317,42 @@ proptest! {
     }
 
     #[test]
+    fn bundles_of_images_give_the_same_outputs_and_counts(seed: u64, steps in 1usize..9, saturate: bool) {
+        let (layers, image) = Builder::build(seed, steps, Options { saturate, ..EXACT });
+        // Inputs are at most 2.
+        let largest = vec![2.0; image.len()];
+        let (magnitudes, _) = run::<f64>(&layers, Form::Magnitude, Engine::Layered, &largest);
+        prop_assume!(is_exact(&layers, &decoded(&magnitudes, &layers)));
+
+        let network = network::<f64>(&layers, Form::Spiking);
+        prop_assume!(network.bundle().is_some());
+        // Two bundles, and an image that is left.
+        let count = 2 * network.bundle().unwrap() + 1;
+        let mut numbers = Numbers(seed);
+        let images: Vec<f64> = (0..count * image.len()).map(|_| (numbers.below(13) as f64 - 4.0) * 0.25).collect();
+        let (outputs, counts, image_spikes) = {
+            let outcome = Runner::new(network).run(&request(Engine::Layered, &images, count)).unwrap();
+            (outcome.outputs, outcome.counts, outcome.image_spikes)
+        };
+        let mut expected = (Vec::new(), vec![Counts::default(); layers.len()], Vec::new());
+        for image in images.chunks(image.len()) {
+            let (signals, counts) = run::<f64>(&layers, Form::Spiking, Engine::Layered, image);
+            let Some(Signal::Values(output)) = signals.last() else { unreachable!("a readout has values") };
+            expected.0.extend_from_slice(output);
+            expected.2.push(counts.iter().map(|counts| counts.spikes as u32).sum::<u32>());
+            for (sum, counts) in expected.1.iter_mut().zip(counts) {
+                *sum += counts;
+            }
+        }
+        let without = |counts: Vec<Counts>| -> Vec<Counts> {
+            counts.into_iter().map(|counts| Counts { operations: 0, dense: 0, ..counts }).collect()
+        };
+        prop_assert_eq!(outputs, expected.0);
+        prop_assert_eq!(image_spikes, expected.2);
+        prop_assert_eq!(without(counts), without(expected.1));
+    }
+
+    #[test]
     fn without_clipping_spikes_stand_for_the_original_activations(seed: u64, steps in 1usize..9) {
         let (layers, image) = Builder::build(seed, steps, EXACT);
         let (magnitudes, _) = run::<f64>(&layers, Form::Magnitude, Engine::Layered, &image);

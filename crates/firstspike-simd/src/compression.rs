@@ -2,6 +2,39 @@
 
 use crate::vector::Vector;
 
+/// Makes every number `x` of some `x * scale + shift`, each operation rounded. Leaves the smallest and the largest of each
+/// lane, or zero.
+///
+/// # Safety
+/// The instruction set of `V` must be available, and `extremes` writable for a register each.
+#[inline(always)]
+pub(crate) unsafe fn scale<V: Vector>(
+    numbers: &mut [V::Scalar],
+    [scale, shift]: [V::Scalar; 2],
+    extremes: [*mut V::Scalar; 2],
+) {
+    // SAFETY: as many elements are read and written as there are; the rest is the caller's word.
+    unsafe {
+        let (scale, shift) = (V::splat(scale), V::splat(shift));
+        let mut seen = [V::zero(); 2];
+        for numbers in numbers.chunks_mut(V::LANES) {
+            let (at, n) = (numbers.as_mut_ptr(), numbers.len());
+            let x = if n == V::LANES { V::load(at) } else { V::load_first(at, n) };
+            let scaled = V::zero().add_product(x, scale).add(shift);
+            if n == V::LANES {
+                scaled.store(at);
+                seen = [seen[0].min(scaled), seen[1].max(scaled)];
+            } else {
+                scaled.store_first(at, n);
+                let scaled = V::load_first(at, n);
+                seen = [seen[0].min(scaled), seen[1].max(scaled)];
+            }
+        }
+        seen[0].store(extremes[0]);
+        seen[1].store(extremes[1]);
+    }
+}
+
 /// Makes sums the values of spikes: brings them into a range that holds zero. Writes how many spikes, values other than
 /// zero, there are before each pixel, and behind the last. Leaves the smallest and the largest value of each lane, or zero.
 ///

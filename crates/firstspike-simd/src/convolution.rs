@@ -101,11 +101,11 @@ pub struct Sliding {
 
 /// Columns of outputs side by side whose taps are alike and meet inputs at even distances.
 #[derive(Clone, Copy, Debug)]
-struct Span {
-    first: usize,
-    count: usize,
+pub(crate) struct Span {
+    pub first: usize,
+    pub count: usize,
     /// From an input of one column to that of the next.
-    step: usize,
+    pub step: usize,
 }
 
 /// The spans of an axis.
@@ -167,6 +167,14 @@ impl Sliding {
         Self { rows: self.rows.part(rows), ..self.clone() }
     }
 
+    /// The same for several images whose numbers lie side by side, as if they were channels: each has groups of its own.
+    /// Allocates nothing.
+    pub fn bundled(&self, images: usize) -> Self {
+        let [height, width, channels] = self.input;
+        let (input, groups) = ([height, width, channels * images], self.groups * images);
+        Self { input, outputs: self.outputs * images, groups, ..self.clone() }
+    }
+
     /// Numbers in an image.
     pub fn inputs(&self) -> usize {
         self.input.iter().product()
@@ -207,10 +215,15 @@ impl Sliding {
         self.input[2] / self.groups
     }
 
+    /// Columns of outputs side by side whose taps are alike.
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
     /// The taps of a row of kernel that meet pixels side by side, in weights as in the image: how many stretches of
     /// them, pixels in each, and from the beginning of one to that of the next.
     #[inline(always)]
-    fn stretches(&self, columns: Taps) -> (usize, usize, usize) {
+    pub(crate) fn stretches(&self, columns: Taps) -> (usize, usize, usize) {
         if self.dilation[1] == 1 && self.groups == 1 {
             (1, columns.count, 0)
         } else {

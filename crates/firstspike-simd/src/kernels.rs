@@ -1,5 +1,6 @@
 //! The kernels, written once over [`Vector`], and their dispatch.
 
+use crate::bundles::{self, Bundle};
 use crate::compression;
 use crate::convolution::{self, Sliding, Spikes};
 use crate::delivery::{self, Fans, Raster};
@@ -91,12 +92,47 @@ pub trait Element: Copy {
         scratch: &mut Vec<Self>,
     );
 
+    /// Images of a bundle: numbers of a register.
+    fn lanes(level: Level) -> usize;
+
+    /// [`Element::convolve_values`] of a bundle: of as many images as [`Element::lanes`], numbers of a neuron side by side.
+    ///
+    /// # Panics
+    /// If targets, bias, weights or values have other sizes than `sliding`, those of the images times the lanes.
+    fn convolve_bundle(
+        level: Level,
+        sliding: &Sliding,
+        targets: &mut [Self],
+        bias: Option<&[Self]>,
+        weights: &[Self],
+        values: &[Self],
+    );
+
+    /// [`Element::rectify`] of a bundle. `starts` counts spikes of all images, on from what it begins with; those of each
+    /// image are added to `spikes`.
+    ///
+    /// # Panics
+    /// If whole pixels of all images do not divide the sums, `starts` has not one element more than there are pixels, or
+    /// there are no counters of all images.
+    fn rectify_bundle(
+        level: Level,
+        sums: &mut [Self],
+        channels: usize,
+        range: [Self; 2],
+        starts: &mut [u32],
+        spikes: &mut [u64],
+    ) -> [Self; 2];
+
     /// Pools one value per neuron: the maximum of the windows of `sliding`, in groups of one channel each. `signs` has -0 for
     /// channels in which the minimum is taken, 0 for the others, and nothing if there are none. Of equals the first remains.
     ///
     /// # Panics
     /// If values, results or signs have other sizes than `sliding`, or a window has no taps.
     fn pool_max(level: Level, sliding: &Sliding, values: &[Self], signs: &[Self], pooled: &mut [Self]);
+
+    /// Makes every number `x` of some `x * scale + shift`, each operation rounded. Returns the smallest and the largest, or
+    /// zero.
+    fn scale(level: Level, numbers: &mut [Self], scale: Self, shift: Self) -> [Self; 2];
 
     /// Makes the sums of neurons, `channels` to a pixel, the values of their spikes: brings them into `range`, which holds
     /// zero. `starts` gets how many spikes, values other than zero, there are before each pixel, and behind the last.
@@ -491,6 +527,38 @@ macro_rules! compile {
                 unsafe { convolution::convolve_values::<$vector>(sliding, targets, bias, weights, values) }
             }
 
+            /// Numbers of a register.
+            pub(super) const LANES: usize = <$vector>::LANES;
+
+            /// # Safety
+            /// As for [`bundles::convolve`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn convolve_bundle(bundle: Bundle<'_, $scalar>) {
+                // SAFETY: the caller's word.
+                unsafe { bundles::convolve::<$vector>(bundle) }
+            }
+
+            /// # Safety
+            /// As for [`bundles::rectify`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn rectify_bundle(
+                sums: &mut [$scalar],
+                channels: usize,
+                range: [$scalar; 2],
+                starts: *mut u32,
+                spikes: *mut $scalar,
+                extremes: [*mut $scalar; 2],
+            ) {
+                // SAFETY: the caller's word.
+                unsafe {
+                    if range[0] < 0.0 {
+                        bundles::rectify::<$vector, true>(sums, channels, range, starts, spikes, extremes);
+                    } else {
+                        bundles::rectify::<$vector, false>(sums, channels, range, starts, spikes, extremes);
+                    }
+                }
+            }
+
             /// # Safety
             /// As for [`pooling::pool`].
             $(#[target_feature(enable = $feature)])?
@@ -514,6 +582,14 @@ macro_rules! compile {
             ) {
                 // SAFETY: the caller's word.
                 unsafe { winograd::convolve::<$vector>(winograd, targets, bias, weights, values, scratch) }
+            }
+
+            /// # Safety
+            /// As for [`compression::scale`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn scale(numbers: &mut [$scalar], line: [$scalar; 2], extremes: [*mut $scalar; 2]) {
+                // SAFETY: the caller's word.
+                unsafe { compression::scale::<$vector>(numbers, line, extremes) }
             }
 
             /// # Safety
@@ -722,9 +798,21 @@ macro_rules! dispatch {
 /// Lanes of the widest registers.
 pub(crate) const MOST_LANES: usize = 16;
 
+/// Numbers that are counted in single precision.
+const MOST_COUNTED: usize = 1 << 24;
+
 fn check_sizes(sliding: &Sliding, targets: usize, weights: usize) {
     assert_eq!(targets, sliding.targets(), "every target exists");
     assert_eq!(weights, sliding.weight_rows() * sliding.width(), "every tap has weights");
+}
+
+/// The smallest and the largest number that a kernel leaves in registers.
+fn extremes<T: Copy + From<f32> + PartialOrd>(kernel: impl FnOnce([*mut T; 2])) -> [T; 2] {
+    let zero = T::from(0.0);
+    let [mut smallest, mut largest] = [[zero; MOST_LANES]; 2];
+    kernel([smallest.as_mut_ptr(), largest.as_mut_ptr()]);
+    let least = smallest.into_iter().fold(zero, |a, b| if b < a { b } else { a });
+    [least, largest.into_iter().fold(zero, |a, b| if b > a { b } else { a })]
 }
 
 macro_rules! element {
@@ -780,6 +868,55 @@ macro_rules! element {
                 element!(@ level, $levels, convolve_values(sliding, targets, bias, weights, values.as_ptr()));
             }
 
+            fn lanes(level: Level) -> usize {
+                element!(# level, $levels, LANES)
+            }
+
+            fn convolve_bundle(
+                level: Level,
+                sliding: &Sliding,
+                targets: &mut [Self],
+                bias: Option<&[Self]>,
+                weights: &[Self],
+                values: &[Self],
+            ) {
+                let lanes = Self::lanes(level);
+                assert_eq!(values.len(), sliding.inputs() * lanes, "every neuron has a value in every image");
+                assert!(bias.is_none_or(|bias| bias.len() >= sliding.outputs()), "every channel has a bias");
+                check_sizes(sliding, targets.len() / lanes, weights.len());
+                assert!(targets.len().is_multiple_of(lanes), "every target exists in every image");
+                let (targets, weights, values) = (targets.as_mut_ptr(), weights.as_ptr(), values.as_ptr());
+                let bundle = Bundle { sliding, targets, bias: bias.map(<[Self]>::as_ptr), weights, values };
+                element!(@ level, $levels, convolve_bundle(bundle));
+            }
+
+            fn rectify_bundle(
+                level: Level,
+                sums: &mut [Self],
+                channels: usize,
+                range: [Self; 2],
+                starts: &mut [u32],
+                spikes: &mut [u64],
+            ) -> [Self; 2] {
+                let lanes = Self::lanes(level);
+                assert!(channels > 0 && sums.len().is_multiple_of(channels * lanes), "whole pixels of all images");
+                assert_eq!(starts.len(), sums.len() / (channels * lanes) + 1, "every pixel's spikes begin somewhere");
+                assert_eq!(spikes.len(), lanes, "every image has a counter");
+                let (mut seen, mut first) = ([0.0; 2], 0);
+                // Counts of more neurons would not be exact in single precision.
+                for sums in sums.chunks_mut((MOST_COUNTED / channels).max(1) * channels * lanes) {
+                    let (pixels, mut counts) = (sums.len() / (channels * lanes), [0.0; MOST_LANES]);
+                    let (starts, counted) = (starts[first..=first + pixels].as_mut_ptr(), counts.as_mut_ptr());
+                    let [least, most] = extremes(|extremes| {
+                        element!(@ level, $levels, rectify_bundle(sums, channels, range, starts, counted, extremes));
+                    });
+                    seen = [Self::min(seen[0], least), Self::max(seen[1], most)];
+                    spikes.iter_mut().zip(counts).for_each(|(spikes, count)| *spikes += count as u64);
+                    first += pixels;
+                }
+                seen
+            }
+
             fn pool_max(level: Level, sliding: &Sliding, values: &[Self], signs: &[Self], pooled: &mut [Self]) {
                 assert_eq!(values.len(), sliding.inputs(), "every neuron has a value");
                 assert_eq!(pooled.len(), sliding.targets(), "every result has room");
@@ -817,6 +954,10 @@ macro_rules! element {
                 element!(@ level, $levels, convolve_tiles(winograd, targets, bias, weights, values.as_ptr(), scratch));
             }
 
+            fn scale(level: Level, numbers: &mut [Self], scale: Self, shift: Self) -> [Self; 2] {
+                extremes(|extremes| element!(@ level, $levels, scale(numbers, [scale, shift], extremes)))
+            }
+
             fn rectify(
                 level: Level,
                 sums: &mut [Self],
@@ -826,10 +967,8 @@ macro_rules! element {
             ) -> [Self; 2] {
                 assert!(channels > 0 && sums.len().is_multiple_of(channels), "whole pixels");
                 assert_eq!(starts.len(), sums.len() / channels + 1, "every pixel's spikes begin somewhere");
-                let [mut smallest, mut largest] = [[0.0; MOST_LANES]; 2];
-                let extremes = [smallest.as_mut_ptr(), largest.as_mut_ptr()];
-                element!(@ level, $levels, rectify(sums, channels, range, starts.as_mut_ptr(), extremes));
-                [smallest.into_iter().fold(0.0, Self::min), largest.into_iter().fold(0.0, Self::max)]
+                let starts = starts.as_mut_ptr();
+                extremes(|extremes| element!(@ level, $levels, rectify(sums, channels, range, starts, extremes)))
             }
 
             fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>) {
@@ -969,6 +1108,17 @@ macro_rules! element {
                 let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
                 element!(@ level, $levels, add_scaled_rows(targets, weights, reach, x));
             }
+        }
+    };
+    (# $level:expr, [$plain:ident, $avx2:ident, $avx512:ident, $neon:ident], $constant:ident) => {
+        match $level.0 {
+            Isa::Baseline => $plain::$constant,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => $avx2::$constant,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => $avx512::$constant,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => $neon::$constant,
         }
     };
     (@ $level:expr, [$($module:ident),*], $kernel:ident($($argument:expr),*)) => {

@@ -11,6 +11,7 @@
 //! `n * epsilon * sum |w x|` for `n` terms; on one level a result depends on its arguments alone.
 //! Minimal filtering ([`Winograd`]) errs by the magnitude of a layer, not of a sum.
 
+mod bundles;
 mod compression;
 mod convolution;
 mod delivery;

@@ -36,7 +36,7 @@ impl<T: Real> Workspace<T> {
             (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
                 let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
                 if disturbed.is_none() {
-                    counts.saturated += encoder.spikes(&mut self.values);
+                    counts.saturated += encoder.spikes(network.level(), &mut self.values);
                     out.take(network.level(), shape, &mut self.values, T::EVERYTHING, self.pool.convolution.threads);
                     counts.spikes += out.spikes();
                     return;

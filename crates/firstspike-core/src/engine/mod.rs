@@ -2,6 +2,7 @@
 
 mod alpha;
 mod at_once;
+pub(crate) mod bundled;
 mod early_exit;
 mod event;
 mod layered;
@@ -17,6 +18,8 @@ use crate::signal::Signal;
 use crate::synapse::{Paths, PoolScratch, PoolState};
 use alpha::AlphaState;
 use at_once::Arrivals;
+use bundled::Bundle;
+pub(crate) use bundled::BundleOutcome;
 pub(crate) use at_once::Plan;
 pub(crate) use early_exit::EarlyExit;
 use early_exit::Settling;
@@ -50,6 +53,8 @@ pub struct Workspace<T> {
     times: bool,
     exits_early: bool,
     settling: Settling,
+    /// For images that are run at once, as soon as there are some.
+    bundle: Option<Box<Bundle<T>>>,
     potentials: Vec<T>,
     values: Vec<T>,
     pool: PoolScratch<T>,
@@ -86,6 +91,7 @@ impl<T: Real> Workspace<T> {
             times: false,
             exits_early: false,
             settling: Settling::default(),
+            bundle: None,
             potentials: Vec::new(),
             values: Vec::new(),
             pool: PoolScratch::default(),

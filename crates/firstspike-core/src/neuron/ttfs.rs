@@ -16,6 +16,7 @@
 //! beyond spikes at `t_min`, which is exact, and no saturation.
 
 use crate::real::Real;
+use firstspike_simd::Level;
 
 /// A neuron that spikes at most once, the earlier the larger its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,13 +113,16 @@ impl<T: Real> Encoder<T> {
 
     /// The same for all inputs, which become the values of their spikes, zero where there is none: returns how many lie
     /// outside.
-    pub(crate) fn spikes(&self, inputs: &mut [T]) -> u64 {
+    pub(crate) fn spikes(&self, level: Level, inputs: &mut [T]) -> u64 {
+        let [least, most] = T::scale(level, inputs, self.scale, self.shift);
+        if least >= T::ZERO && most <= T::ONE {
+            return 0;
+        }
         let mut outside = 0;
         // Counts as wide as values, for some of them at a time, fill registers as these do.
         for inputs in inputs.chunks_mut(1024) {
             let mut count = 0u32;
             for x in inputs {
-                *x = *x * self.scale + self.shift;
                 if self.saturate {
                     // What is clipped to zero is no spike.
                     *x = x.max(T::ZERO);

@@ -70,7 +70,7 @@ impl AveragePool {
     /// Pools spikes into one value per pooled neuron.
     pub(super) fn pool_spikes<T: Real>(&self, spikes: &SpikeList<T>, pooled: &mut Vec<T>) {
         let channels = self.geometry.input.channels;
-        self.pool(pooled, |pixel, sums| {
+        self.pool(pooled, 1, |pixel, sums| {
             let (keys, values) = spikes.pixels(pixel, pixel + 1);
             for (&key, &value) in keys.iter().zip(values) {
                 sums[key as usize - pixel * channels] += value;
@@ -78,22 +78,22 @@ impl AveragePool {
         });
     }
 
-    /// Pools one value per neuron.
-    pub(super) fn pool_values<T: Real>(&self, values: &[T], pooled: &mut Vec<T>) {
-        let channels = self.geometry.input.channels;
-        self.pool(pooled, |pixel, sums| {
+    /// Pools one value per neuron and image; those of a neuron lie side by side.
+    pub(super) fn pool_values<T: Real>(&self, values: &[T], images: usize, pooled: &mut Vec<T>) {
+        let channels = self.geometry.input.channels * images;
+        self.pool(pooled, images, |pixel, sums| {
             for (sum, &value) in sums.iter_mut().zip(&values[pixel * channels..]) {
                 *sum += value;
             }
         });
     }
 
-    /// Means over windows: `add` adds a pixel to sums, one for each channel.
-    fn pool<T: Real>(&self, pooled: &mut Vec<T>, add: impl Fn(usize, &mut [T])) {
+    /// Means over windows: `add` adds a pixel to sums, one for each channel and image.
+    fn pool<T: Real>(&self, pooled: &mut Vec<T>, images: usize, add: impl Fn(usize, &mut [T])) {
         let (input, output) = (self.geometry.input, self.geometry.output);
         pooled.clear();
-        pooled.resize(output.len(), T::ZERO);
-        for (pixel, row) in pooled.chunks_exact_mut(output.channels).enumerate() {
+        pooled.resize(output.len() * images, T::ZERO);
+        for (pixel, row) in pooled.chunks_exact_mut(output.channels * images).enumerate() {
             let (oy, ox) = (pixel / output.width, pixel % output.width);
             let (rows, columns) = (self.geometry.taps(0, oy), self.geometry.taps(1, ox));
             for y in (0..rows.count).map(|k| rows.start + k * self.geometry.dilation[0]) {

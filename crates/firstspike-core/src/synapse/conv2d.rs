@@ -69,7 +69,7 @@ impl Windows {
 
 /// How spikes may be added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// With all neurons that did not spike: a register of weights serves several pixels, and multiplications are the limit.
     Dense,
     /// The same by minimal filtering, tile by tile of the outputs.
@@ -385,6 +385,36 @@ impl<T: Real> Conv2d<T> {
             costs.push((Way::Stamp, Cost { fixed: 0.0, spike: rows * (3.0 + 1.6 * registers) }));
         }
         costs
+    }
+
+    /// The way that takes least for several images at once, which all are dense, and its cycles for each of them: a model.
+    pub(super) fn bundled(&self) -> (Way, f64) {
+        let lanes = 64.0 / size_of::<T>() as f64;
+        let Geometry { input, output, .. } = self.geometry;
+        let count =
+            |axis: usize, outputs: usize| (0..outputs).map(|o| self.geometry.taps(axis, o).count).sum::<usize>();
+        let pairs = count(0, output.height) * count(1, output.width);
+        let dense = 0.55 * (pairs * self.inputs_per_group() * output.channels) as f64 / lanes;
+        (Way::Dense, dense + 0.0 * input.len() as f64)
+    }
+
+    /// Cycles for an image alone: a model.
+    pub(super) fn cycles(&self, spikes: f64) -> f64 {
+        let way = self.way(spikes as usize, true, Paths::Fastest);
+        let cost = self.costs.iter().find(|&&(open, _)| open == way);
+        cost.map_or(0.0, |(_, cost)| cost.fixed + spikes * cost.spike)
+    }
+
+    /// Adds one value per neuron up, in several images at once.
+    pub(super) fn gather_bundle(
+        &self,
+        level: Level,
+        values: &[T],
+        sums: &mut Sums<'_, T>,
+        _scratch: &mut ConvolutionScratch<T>,
+    ) {
+        let (sums, bias) = sums.parts();
+        T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values);
     }
 
     /// The way that takes least, if values of all neurons are at hand or not.

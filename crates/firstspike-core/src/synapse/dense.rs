@@ -5,7 +5,8 @@ use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::SpikeList;
 use crate::weights::RawWeights;
-use firstspike_simd::Level;
+use crate::synapse::Sums;
+use firstspike_simd::{Level, Sliding, Taps};
 
 /// A matrix of weights, one row of targets per presynaptic neuron.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Dense<T> {
     outputs: usize,
     /// `[input][output]`.
     weights: Aligned<T>,
+    /// As a convolution with one tap of an image of one pixel.
+    sliding: Sliding,
 }
 
 impl<T: Real> Dense<T> {
@@ -42,7 +45,9 @@ impl<T: Real> Dense<T> {
             let neuron = order.map_or(i, |order| order[i] as usize);
             (neuron * outputs + o, i, o)
         })?;
-        Ok(Self { input, outputs, weights })
+        let single = || vec![Taps { first: 0, count: 1, start: 0 }];
+        let sliding = Sliding::new([1, 1, inputs], outputs, 1, [1, 1], [1, 1], single(), single());
+        Ok(Self { input, outputs, weights, sliding })
     }
 
     /// Shape of the presynaptic population.
@@ -71,6 +76,11 @@ impl<T: Real> Dense<T> {
 
     pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
         T::accumulate_spikes(level, potentials, &self.weights, self.outputs, &spikes.keys, 0, &spikes.values);
+    }
+
+    pub(super) fn gather_bundle(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>) {
+        let (sums, bias) = sums.parts();
+        T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values);
     }
 
     pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {

@@ -125,6 +125,13 @@ impl MaxPool {
         self.minimum.get(channel).copied().unwrap_or(false)
     }
 
+    /// Pools one value per neuron and image; those of a neuron lie side by side.
+    pub(crate) fn pool_bundle<T: Real>(&self, level: Level, values: &[T], images: usize, pooled: &mut [T]) {
+        let sign = |&minimum: &bool| if minimum { -T::ZERO } else { T::ZERO };
+        let signs: Vec<T> = self.minimum.iter().flat_map(|minimum| vec![sign(minimum); images]).collect();
+        T::pool_max(level, &self.sliding.bundled(images), values, &signs, pooled);
+    }
+
     /// Pools one value per neuron.
     pub(crate) fn pool_values<T: Real>(&self, level: Level, values: &[T], pooled: &mut Vec<T>) {
         let outputs = self.geometry.output.len();

@@ -116,6 +116,16 @@ impl<T: Real> Synapse<T> {
         }
     }
 
+    /// Adds one value per neuron up, in several images at once.
+    fn gather_bundle(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>, scratch: &mut ConvolutionScratch<T>) {
+        match self {
+            Self::Dense(dense) => dense.gather_bundle(level, values, sums),
+            Self::Conv2d(conv) => conv.gather_bundle(level, values, sums, scratch),
+            // Numbers side by side are as good as those of one image.
+            Self::Identity(_) => self.gather_values(level, values, sums, scratch),
+        }
+    }
+
     /// On one axis: the output indices that input index `input` reaches. A dense synapse has one pixel of outputs.
     fn reach(&self, axis: usize, input: usize) -> Vec<usize> {
         match self {
@@ -370,7 +380,7 @@ impl<T: Real> Projection<T> {
         };
         let PoolScratch { values, spikes: pooled, convolution } = scratch;
         match spikes.dense() {
-            Some(dense) => pool.pool_values(dense, values),
+            Some(dense) => pool.pool_values(dense, 1, values),
             None => pool.pool_spikes(spikes, values),
         }
         pooled.take(level, pool.geometry().output, values, T::EVERYTHING, convolution.threads);
@@ -393,12 +403,55 @@ impl<T: Real> Projection<T> {
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
         if let Some(pool) = &self.pool {
-            pool.pool_values(values, &mut scratch.values);
+            pool.pool_values(values, 1, &mut scratch.values);
             self.synapse.gather_values(level, &scratch.values, sums, &mut scratch.convolution);
         } else {
             self.synapse.gather_values(level, values, sums, &mut scratch.convolution);
         }
         self.connections()
+    }
+
+    /// The same in several images at once, numbers of a neuron side by side.
+    pub(crate) fn gather_bundle(
+        &self,
+        level: Level,
+        values: &[T],
+        sums: &mut Sums<'_, T>,
+        images: usize,
+        scratch: &mut PoolScratch<T>,
+    ) {
+        let PoolScratch { values: pooled, convolution, .. } = scratch;
+        if let Some(pool) = &self.pool {
+            pool.pool_values(values, images, pooled);
+            self.synapse.gather_bundle(level, pooled, sums, convolution);
+        } else {
+            self.synapse.gather_bundle(level, values, sums, convolution);
+        }
+    }
+
+    /// Cycles for each image of a bundle: a model.
+    pub(crate) fn bundled_cycles(&self) -> f64 {
+        let lanes = 64.0 / size_of::<T>() as f64;
+        let pooled = self.pool.as_ref().map_or(0.0, |_| 4.0 * self.input().len() as f64 / lanes);
+        pooled
+            + match &self.synapse {
+                Synapse::Dense(_) => 0.55 * self.connections as f64 / lanes,
+                Synapse::Conv2d(conv) => conv.bundled().1,
+                Synapse::Identity(shape) => 2.0 * shape.len() as f64 / lanes,
+            }
+    }
+
+    /// Cycles for an image alone of whose neurons a share spikes: a model.
+    pub(crate) fn cycles(&self, share: f64) -> f64 {
+        let lanes = 64.0 / size_of::<T>() as f64;
+        let pooled = self.pool.as_ref().map_or(0.0, |_| self.input().len() as f64);
+        let spikes = share * self.synapse.input().len() as f64;
+        pooled
+            + match &self.synapse {
+                Synapse::Dense(dense) => spikes * (2.0 + dense.outputs() as f64 / lanes),
+                Synapse::Conv2d(conv) => conv.cycles(spikes),
+                Synapse::Identity(_) => 2.0 * spikes,
+            }
     }
 
     /// Sum over the source's pixels, in runs `from..to` that are alike: so many, times the targets of a neuron there.
@@ -432,12 +485,17 @@ impl<T: Real> Projection<T> {
         self.sum_targets(|from, to| spikes.spikes_between(begin(from), begin(to)))
     }
 
+    /// Synaptic events of some spikes, given how many there are before each pixel, and behind the last.
+    pub(crate) fn events_before(&self, starts: &[u32]) -> u64 {
+        self.sum_targets(|from, to| u64::from(starts[to] - starts[from]))
+    }
+
     /// Pairs of a neuron that spiked and an existing target: the multiply-adds for all of its spikes together.
     fn distinct(&self, spikes: &SpikeList<T>) -> u64 {
         if let [(_, everywhere)] = self.fan_out[..] {
             return spikes.len() as u64 * u64::from(everywhere);
         }
-        self.sum_targets(|from, to| u64::from(spikes.starts[to] - spikes.starts[from]))
+        self.events_before(&spikes.starts)
     }
 
     /// Pairs of a neuron and an existing target: the multiply-adds of the dense computation.

@@ -11,24 +11,35 @@ pub(crate) struct Sums<'a, T: Real> {
     sums: &'a mut [T],
     /// What they are still to begin at.
     bias: Option<(&'a Bias<T>, Shape)>,
+    /// Images whose sums lie side by side, if there are several.
+    images: usize,
 }
 
 impl<'a, T: Real> Sums<'a, T> {
     /// Sums that begin at biases; what they hold is lost.
     pub(crate) fn begin(sums: &'a mut Vec<T>, bias: &'a Bias<T>, shape: Shape) -> Self {
         sums.resize(shape.len(), T::ZERO);
-        Self { sums, bias: Some((bias, shape)) }
+        Self { sums, bias: Some((bias, shape)), images: 1 }
+    }
+
+    /// The same of several images, those of a neuron side by side.
+    pub(crate) fn begin_bundle(sums: &'a mut [T], bias: &'a Bias<T>, shape: Shape, images: usize) -> Self {
+        Self { sums, bias: Some((bias, shape)), images }
     }
 
     /// Sums that have begun.
     pub(crate) fn of(sums: &'a mut [T]) -> Self {
-        Self { sums, bias: None }
+        Self { sums, bias: None, images: 1 }
     }
 
     /// To be added to.
     pub(crate) fn begun(&mut self) -> &mut [T] {
         if let Some((bias, shape)) = self.bias.take() {
-            bias.fill(shape, self.sums);
+            if self.images == 1 {
+                bias.fill(shape, self.sums);
+            } else {
+                bias.fill_bundle(shape, self.images, self.sums);
+            }
         }
         self.sums
     }

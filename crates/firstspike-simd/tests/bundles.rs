@@ -1,0 +1,206 @@
+//! Kernels over bundles of images against the same kernels image by image, at every level of this processor.
+
+use firstspike_simd::{Element, Level, Sliding, Taps};
+use proptest::prelude::*;
+
+/// A precision with what the tests need to know of it.
+trait Float: Element + PartialEq + std::fmt::Debug {
+    const EPSILON: f64;
+    fn from_f64(x: f64) -> Self;
+    fn to_f64(self) -> f64;
+}
+
+impl Float for f32 {
+    const EPSILON: f64 = f32::EPSILON as f64;
+    fn from_f64(x: f64) -> Self {
+        x as f32
+    }
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Float for f64 {
+    const EPSILON: f64 = f64::EPSILON;
+    fn from_f64(x: f64) -> Self {
+        x
+    }
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// Existing taps on an axis, for `input` rows or columns.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    input: usize,
+    output: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    pad: isize,
+}
+
+impl Axis {
+    fn taps(self) -> Vec<Taps> {
+        let taps = |output: usize| {
+            let at = |tap: usize| (output * self.stride + tap * self.dilation) as isize - self.pad;
+            let exists = |&tap: &usize| (0..self.input as isize).contains(&at(tap));
+            let found: Vec<usize> = (0..self.kernel).filter(exists).collect();
+            let (first, start) = found.first().map_or((0, 0), |&tap| (tap, at(tap) as usize));
+            Taps { first, count: found.len(), start }
+        };
+        (0..self.output).map(taps).collect()
+    }
+}
+
+fn axes() -> impl Strategy<Value = Axis> {
+    let sizes = (1usize..12, 1usize..14, 1usize..6, 1usize..3, 1usize..3, -1isize..3);
+    sizes.prop_map(|(input, output, kernel, stride, dilation, pad)| Axis {
+        input,
+        output,
+        kernel,
+        stride,
+        dilation,
+        pad,
+    })
+}
+
+/// The numbers of an image, of those of a bundle.
+fn lane<T: Copy>(bundle: &[T], lanes: usize, lane: usize) -> Vec<T> {
+    bundle.iter().skip(lane).step_by(lanes).copied().collect()
+}
+
+fn convolution<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs, groups]: [usize; 3], numbers: &[f64]) {
+    let (channels, targets) = (inputs * groups, outputs * groups);
+    let sliding = Sliding::new(
+        [rows.input, columns.input, channels],
+        targets,
+        groups,
+        [rows.kernel, columns.kernel],
+        [rows.dilation, columns.dilation],
+        rows.taps(),
+        columns.taps(),
+    );
+    let mut next = numbers.iter().copied().cycle();
+    let mut some = |count: usize| -> Vec<T> { (0..count).map(|_| T::from_f64(next.next().unwrap())).collect() };
+    let weights = some(rows.kernel * columns.kernel * channels * outputs);
+    let bias = some(targets);
+    for level in Level::available() {
+        let lanes = T::lanes(level);
+        let values = some(sliding.inputs() * lanes);
+        let start = some(sliding.targets() * lanes);
+        for bias in [None, Some(bias.as_slice())] {
+            let mut bundle = start.clone();
+            T::convolve_bundle(level, &sliding, &mut bundle, bias, &weights, &values);
+            for image in 0..lanes {
+                let exact = |numbers: &[T], of: fn(f64) -> f64| -> Vec<f64> {
+                    numbers.iter().map(|x| of(x.to_f64())).collect()
+                };
+                let definition = |of: fn(f64) -> f64| {
+                    let mut sums = exact(&lane(&start, lanes, image), of);
+                    let bias = bias.map(|bias| exact(bias, of));
+                    let (weights, values) = (exact(&weights, of), exact(&lane(&values, lanes, image), of));
+                    f64::convolve_values(Level::baseline(), &sliding, &mut sums, bias.as_deref(), &weights, &values);
+                    sums
+                };
+                let terms = (rows.kernel * columns.kernel * inputs + 2) as f64;
+                let magnitudes = definition(f64::abs);
+                for ((got, sum), magnitude) in lane(&bundle, lanes, image).iter().zip(definition(|x| x)).zip(magnitudes) {
+                    let bound = 2.0 * terms * T::EPSILON * magnitude;
+                    assert!((got.to_f64() - sum).abs() <= bound, "{level}: {got:?} is not {sum} within {bound}");
+                }
+            }
+        }
+    }
+}
+
+fn rectification<T: Float>(pixels: usize, channels: usize, range: [f64; 2], numbers: &[f64]) {
+    let range = range.map(T::from_f64);
+    for level in Level::available() {
+        let lanes = T::lanes(level);
+        let numbers = numbers.iter().cycle().take(pixels * channels * lanes);
+        let mut bundle: Vec<T> = numbers.map(|&x| T::from_f64(x)).collect();
+        let mut images: Vec<Vec<T>> = (0..lanes).map(|image| lane(&bundle, lanes, image)).collect();
+        let (mut starts, mut spikes) = (vec![7; pixels + 1], vec![1; lanes]);
+        let seen = T::rectify_bundle(level, &mut bundle, channels, range, &mut starts, &mut spikes);
+        let (mut sums, mut extremes) = (vec![7; pixels + 1], [0.0f64; 2]);
+        for (image, values) in images.iter_mut().enumerate() {
+            let mut own = vec![0; pixels + 1];
+            let [least, most] = T::rectify(level, values, channels, range, &mut own).map(T::to_f64);
+            extremes = [extremes[0].min(least), extremes[1].max(most)];
+            assert_eq!(lane(&bundle, lanes, image), *values, "{level}");
+            assert_eq!(spikes[image], 1 + u64::from(own[pixels]), "{level}");
+            sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        }
+        assert_eq!((starts, seen.map(T::to_f64)), (sums, extremes), "{level}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn convolutions_equal_those_of_each_image(
+        (rows, columns) in (axes(), axes()),
+        (inputs, outputs, groups) in (1usize..6, 1usize..20, prop_oneof![3 => 1usize..2, 1 => 2usize..4]),
+        numbers in prop::collection::vec(-1.0f64..1.0, 500..600),
+    ) {
+        convolution::<f32>([rows, columns], [inputs, outputs, groups], &numbers);
+        convolution::<f64>([rows, columns], [inputs, outputs, groups], &numbers);
+    }
+
+    #[test]
+    fn spikes_are_counted_as_those_of_each_image(
+        (pixels, channels) in (1usize..20, 1usize..40),
+        signed: bool,
+        numbers in prop::collection::vec(prop_oneof![Just(0.0f64), -2.0f64..2.0], 500..600),
+    ) {
+        let range = [if signed { -1.0 } else { 0.0 }, 1.0];
+        rectification::<f32>(pixels, channels, range, &numbers);
+        rectification::<f64>(pixels, channels, range, &numbers);
+    }
+
+    #[test]
+    fn numbers_are_scaled_as_one_by_one(
+        numbers in prop::collection::vec(-2.0f32..2.0, 0..70),
+        (scale, shift) in (-2.0f32..2.0, -1.0f32..1.0),
+    ) {
+        let expected: Vec<f32> = numbers.iter().map(|x| x * scale + shift).collect();
+        let extremes = expected.iter().fold([0.0f32; 2], |[a, b], &x| [a.min(x), b.max(x)]);
+        for level in Level::available() {
+            let mut got = numbers.clone();
+            prop_assert_eq!(f32::scale(level, &mut got, scale, shift), extremes, "{}", level);
+            prop_assert_eq!(&got, &expected, "{}", level);
+        }
+    }
+}
+
+fn pixel() -> Sliding {
+    let taps = || vec![Taps { first: 0, count: 1, start: 0 }];
+    Sliding::new([1, 1, 1], 1, 1, [1, 1], [1, 1], taps(), taps())
+}
+
+#[test]
+#[should_panic(expected = "every neuron has a value in every image")]
+fn missing_images_are_refused() {
+    let level = Level::best();
+    let lanes = f32::lanes(level);
+    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes], None, &[1.0], &vec![0.0; lanes - 1]);
+}
+
+#[test]
+#[should_panic(expected = "every target exists in every image")]
+fn uneven_targets_are_refused() {
+    let level = Level::best();
+    let lanes = f32::lanes(level);
+    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes + 1], None, &[1.0], &vec![0.0; lanes]);
+}
+
+#[test]
+#[should_panic(expected = "every image has a counter")]
+fn missing_counters_are_refused() {
+    let level = Level::best();
+    let mut sums = vec![0.0; f32::lanes(level)];
+    f32::rectify_bundle(level, &mut sums, 1, [0.0, 1.0], &mut [0; 2], &mut []);
+}
