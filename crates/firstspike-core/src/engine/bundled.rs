@@ -192,18 +192,19 @@ fn interleave_lanes<T: Real, I: Real, const LANES: usize>(network: &Network<T>, 
     let (neurons, _) = values.as_chunks_mut::<LANES>();
     let length = images.len() / LANES;
     let images: [&[I]; LANES] = std::array::from_fn(|lane| &images[lane * length..][..length]);
-    let all = |element: usize| images.map(|image| T::from_f64(image[element].to_f64()));
+    let number = |x: I| T::from_f64(x.to_f64());
     if !order.is_empty() && !network.is_planar() {
         for (element, &neuron) in order.iter().enumerate() {
-            neurons[neuron as usize] = all(element);
+            neurons[neuron as usize] = images.map(|image| number(image[element]));
         }
         return;
     }
     let channels = if network.is_planar() { shape.channels } else { 1 };
     let pixels = length / channels;
-    for (pixel, neurons) in neurons.chunks_exact_mut(channels).enumerate() {
-        for (channel, neuron) in neurons.iter_mut().enumerate() {
-            *neuron = all(channel * pixels + pixel);
+    for channel in 0..channels {
+        let planes = images.map(|image| &image[channel * pixels..][..pixels]);
+        for (pixel, neurons) in neurons.chunks_exact_mut(channels).enumerate().take(pixels) {
+            neurons[channel] = planes.map(|plane| number(plane[pixel]));
         }
     }
 }
