@@ -123,6 +123,20 @@ pub trait Element: Copy {
         spikes: &mut [u64],
     ) -> [Self; 2];
 
+    /// [`Element::convolve_tiles`] of a bundle. An image's results do not depend on the others.
+    ///
+    /// # Panics
+    /// If targets, bias, packed weights or values have other sizes than `winograd`, those of the images times the lanes.
+    fn convolve_bundle_tiles(
+        level: Level,
+        winograd: &Winograd,
+        targets: &mut [Self],
+        bias: Option<&[Self]>,
+        packed: &[Self],
+        values: &[Self],
+        scratch: &mut Vec<Self>,
+    );
+
     /// Pools one value per neuron: the maximum of the windows of `sliding`, in groups of one channel each. `signs` has -0 for
     /// channels in which the minimum is taken, 0 for the others, and nothing if there are none. Of equals the first remains.
     ///
@@ -593,6 +607,21 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`winograd::convolve_bundle`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn convolve_bundle_tiles(
+                winograd: &Winograd,
+                targets: *mut $scalar,
+                bias: Option<*const $scalar>,
+                weights: *const $scalar,
+                values: *const $scalar,
+                scratch: *mut $scalar,
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { winograd::convolve_bundle::<$vector>(winograd, targets, bias, weights, values, scratch) }
+            }
+
+            /// # Safety
             /// As for [`compression::rectify`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn rectify(
@@ -801,6 +830,15 @@ pub(crate) const MOST_LANES: usize = 16;
 /// Numbers that are counted in single precision.
 const MOST_COUNTED: usize = 1 << 24;
 
+/// So many numbers of `memory`, which grows where it is too short, from the beginning of a line of the cache on.
+fn of_lines<T: Copy>(memory: &mut Vec<T>, count: usize, zero: T) -> &mut [T] {
+    if memory.len() < count + MOST_LANES {
+        memory.resize(count + MOST_LANES, zero);
+    }
+    let begin = memory.as_ptr().align_offset(64).min(MOST_LANES);
+    &mut memory[begin..][..count]
+}
+
 fn check_sizes(sliding: &Sliding, targets: usize, weights: usize) {
     assert_eq!(targets, sliding.targets(), "every target exists");
     assert_eq!(weights, sliding.weight_rows() * sliding.width(), "every tap has weights");
@@ -942,13 +980,7 @@ macro_rules! element {
                 assert_eq!(targets.len(), winograd.targets(), "every target exists");
                 assert!(bias.is_none_or(|bias| bias.len() >= winograd.outputs()), "every channel has a bias");
                 assert_eq!(packed.len(), winograd.packed::<Self>(), "every tap has weights");
-                // From the beginning of a line of the cache on.
-                let needed = winograd.scratch::<Self>() + MOST_LANES;
-                if scratch.len() < needed {
-                    scratch.resize(needed, 0.0);
-                }
-                let begin = scratch.as_ptr().align_offset(64).min(MOST_LANES);
-                let scratch = scratch[begin..].as_mut_ptr();
+                let scratch = of_lines(scratch, winograd.scratch::<Self>(), 0.0).as_mut_ptr();
                 let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
                 let bias = bias.map(<[Self]>::as_ptr);
                 element!(@ level, $levels, convolve_tiles(winograd, targets, bias, weights, values.as_ptr(), scratch));
@@ -956,6 +988,26 @@ macro_rules! element {
 
             fn scale(level: Level, numbers: &mut [Self], scale: Self, shift: Self) -> [Self; 2] {
                 extremes(|extremes| element!(@ level, $levels, scale(numbers, [scale, shift], extremes)))
+            }
+
+            fn convolve_bundle_tiles(
+                level: Level,
+                winograd: &Winograd,
+                targets: &mut [Self],
+                bias: Option<&[Self]>,
+                packed: &[Self],
+                values: &[Self],
+                scratch: &mut Vec<Self>,
+            ) {
+                let lanes = Self::lanes(level);
+                assert_eq!(values.len(), winograd.inputs() * lanes, "every neuron has a value in every image");
+                assert_eq!(targets.len(), winograd.targets() * lanes, "every target exists in every image");
+                assert!(bias.is_none_or(|bias| bias.len() >= winograd.outputs()), "every channel has a bias");
+                assert_eq!(packed.len(), winograd.packed::<Self>(), "every tap has weights");
+                let scratch = of_lines(scratch, winograd.bundle_scratch::<Self>(lanes), 0.0).as_mut_ptr();
+                let (targets, weights, values) = (targets.as_mut_ptr(), packed.as_ptr(), values.as_ptr());
+                let bias = bias.map(<[Self]>::as_ptr);
+                element!(@ level, $levels, convolve_bundle_tiles(winograd, targets, bias, weights, values, scratch));
             }
 
             fn rectify(

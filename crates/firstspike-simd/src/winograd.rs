@@ -1,7 +1,10 @@
 //! Dense convolutions with 3x3 taps by minimal filtering: F(4x4, 3x3) of Lavin & Gray 2015 (arXiv 1509.09308). A tile of
 //! 4x4 outputs takes 36 multiplications for each pair of channels, where the definition takes 144.
 
+mod bundles;
+
 use crate::vector::Vector;
+pub(crate) use bundles::convolve_bundle;
 use std::ops::Range;
 
 /// Outputs of a tile on an axis.
@@ -147,6 +150,17 @@ impl Winograd {
         }
     }
 
+    fn window(&self, tile: usize) -> Window {
+        let across = self.output[1].div_ceil(TILE);
+        let origin = |index: usize, axis: usize| (index * TILE) as isize - self.pad[axis];
+        let existing = |origin: isize, size: usize| {
+            let within = |at: isize| at.clamp(0, PATCH as isize) as usize;
+            within(-origin)..within(size as isize - origin)
+        };
+        let (top, left) = (origin(tile / across, 0), origin(tile % across, 1));
+        Window { top, left, rows: existing(top, self.input[0]), columns: existing(left, self.input[1]) }
+    }
+
     fn layout<T>(&self) -> Layout {
         let lanes = LINE / size_of::<T>();
         let (tiles, row, width) = (self.tiles(), self.input[2].next_multiple_of(lanes), MOST_WIDTH * lanes);
@@ -270,17 +284,9 @@ unsafe fn transform_inputs<V: Vector>(
     values: *const V::Scalar,
     to: *mut V::Scalar,
 ) {
-    let [height, width, channels] = winograd.input;
-    let across = winograd.output[1].div_ceil(TILE);
+    let [_, width, channels] = winograd.input;
     for (t, tile) in tiles.enumerate() {
-        let origin = |index: usize, axis: usize| (index * TILE) as isize - winograd.pad[axis];
-        let (top, left) = (origin(tile / across, 0), origin(tile % across, 1));
-        // Rows and columns of the patch that exist.
-        let existing = |origin: isize, size: usize| {
-            let within = |at: isize| at.clamp(0, PATCH as isize) as usize;
-            within(-origin)..within(size as isize - origin)
-        };
-        let (rows, columns) = (existing(top, height), existing(left, width));
+        let Window { top, left, rows, columns } = winograd.window(tile);
         let whole = rows.len() == PATCH && columns.len() == PATCH;
         // Meant for pixels that exist only: others may lie anywhere.
         let corner = values.wrapping_offset((top * width as isize + left) * channels as isize);
@@ -306,6 +312,16 @@ unsafe fn transform_inputs<V: Vector>(
     }
 }
 
+/// The inputs that a tile sees.
+struct Window {
+    /// The first row and column, which may not exist.
+    top: isize,
+    left: isize,
+    /// Rows and columns from there that exist.
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
 /// A register of channels of the inputs of a tile.
 struct Patch<T> {
     /// The first, which may not exist.
@@ -325,28 +341,51 @@ impl<T> Patch<T> {
     /// slab.
     #[inline(always)]
     unsafe fn transform<V: Vector<Scalar = T>, const WHOLE: bool, const FULL: bool>(&self, to: *mut T, slab: usize) {
-        // SAFETY: only pixels that exist are read; the rest is the caller's word.
-        unsafe {
-            let mut half = [[V::zero(); PATCH]; PATCH];
-            for j in 0..PATCH {
-                if !WHOLE && !self.columns.contains(&j) {
-                    continue;
-                }
-                let mut column = [V::zero(); PATCH];
-                for (i, x) in column.iter_mut().enumerate() {
-                    let from = self.corner.wrapping_add(i * self.steps[0] + j * self.steps[1]);
-                    if WHOLE || self.rows.contains(&i) {
-                        *x = if FULL { V::load(from) } else { V::load_first(from, self.tail) };
-                    }
-                }
-                for (row, x) in half.iter_mut().zip(inputs_at_points(column)) {
-                    row[j] = x;
+        let pixel = |i: usize, j: usize| {
+            let from = self.corner.wrapping_add(i * self.steps[0] + j * self.steps[1]);
+            // SAFETY: only pixels that exist are read; the rest is the caller's word.
+            unsafe {
+                match WHOLE || self.rows.contains(&i) {
+                    true if FULL => V::load(from),
+                    true => V::load_first(from, self.tail),
+                    false => V::zero(),
                 }
             }
-            for (i, row) in half.into_iter().enumerate() {
-                for (j, x) in inputs_at_points(row).into_iter().enumerate() {
-                    x.store(to.add((i * PATCH + j) * slab));
-                }
+        };
+        // SAFETY: the caller's word.
+        unsafe { transform_patch(pixel, |j| WHOLE || self.columns.contains(&j), to, slab) }
+    }
+}
+
+/// Transforms the pixels of a patch, given by row and column; all of a column that does not exist are zero.
+///
+/// # Safety
+/// The instruction set of `V` must be available, and `to` writable for a register at the beginning of each slab.
+#[inline(always)]
+unsafe fn transform_patch<V: Vector>(
+    pixel: impl Fn(usize, usize) -> V,
+    exists: impl Fn(usize) -> bool,
+    to: *mut V::Scalar,
+    slab: usize,
+) {
+    // SAFETY: the caller's word.
+    unsafe {
+        let mut half = [[V::zero(); PATCH]; PATCH];
+        for j in 0..PATCH {
+            if !exists(j) {
+                continue;
+            }
+            let mut column = [V::zero(); PATCH];
+            for (i, x) in column.iter_mut().enumerate() {
+                *x = pixel(i, j);
+            }
+            for (row, x) in half.iter_mut().zip(inputs_at_points(column)) {
+                row[j] = x;
+            }
+        }
+        for (i, row) in half.into_iter().enumerate() {
+            for (j, x) in inputs_at_points(row).into_iter().enumerate() {
+                x.store(to.add((i * PATCH + j) * slab));
             }
         }
     }
@@ -398,39 +437,41 @@ impl Part<'_> {
                     };
                 }
             }
-            self.transform_outputs::<V, WIDTH>(targets, products);
+            self.transform_outputs::<V>(targets, products, WIDTH);
         }
         WIDTH
     }
 
-    /// Transforms products and adds them to the targets.
+    /// Transforms the products, `registers` of each tile, and adds them to the targets.
     ///
     /// # Safety
     /// As for [`Part::run`].
     #[inline(always)]
-    unsafe fn transform_outputs<V: Vector, const WIDTH: usize>(
+    unsafe fn transform_outputs<V: Vector>(
         &self,
         (targets, bias): (*mut V::Scalar, Option<*const V::Scalar>),
         products: *const V::Scalar,
+        registers: usize,
     ) {
         let [height, width, n] = self.winograd.output;
         let across = width.div_ceil(TILE);
         for (t, tile) in self.tiles.clone().enumerate() {
             let (top, left) = (tile / across * TILE, tile % across * TILE);
             let (rows, columns) = (TILE.min(height - top), TILE.min(width - left));
-            for k in 0..WIDTH {
+            for k in 0..registers {
                 let at = self.at + k * V::LANES;
                 // SAFETY: pixels lie within the outputs, and channels are below `n`.
                 unsafe {
-                    let from = products.add((t * WIDTH + k) * V::LANES);
+                    let from = products.add((t * registers + k) * V::LANES);
                     let to = targets.add((top * width + left) * n + at);
                     let steps = [width * n, n];
                     let begin = bias.map_or((to.cast_const(), steps), |bias| (bias.add(at), [0, 0]));
                     let place = Place { steps, rows, columns, tail: n - at };
-                    if place.tail >= V::LANES {
-                        place.transform::<V, true>(to, begin, from, self.layout.slabs[1]);
-                    } else {
-                        place.transform::<V, false>(to, begin, from, self.layout.slabs[1]);
+                    let whole = rows == TILE && columns == TILE;
+                    match (whole, place.tail >= V::LANES) {
+                        (true, true) => place.transform::<V, true, true>(to, begin, from, self.layout.slabs[1]),
+                        (false, true) => place.transform::<V, false, true>(to, begin, from, self.layout.slabs[1]),
+                        (_, false) => place.transform::<V, false, false>(to, begin, from, self.layout.slabs[1]),
                     }
                 }
             }
@@ -452,9 +493,9 @@ struct Place {
 impl Place {
     /// # Safety
     /// The instruction set of `V` must be available, and pixels that exist valid for what there is of a register: for all
-    /// of it if `FULL`, and so what they begin at. `from` must be readable for a register at the beginning of each slab.
+    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be readable for a register at the beginning of each slab.
     #[inline(always)]
-    unsafe fn transform<V: Vector, const FULL: bool>(
+    unsafe fn transform<V: Vector, const WHOLE: bool, const FULL: bool>(
         &self,
         to: *mut V::Scalar,
         (begin, apart): (*const V::Scalar, [usize; 2]),
@@ -473,9 +514,12 @@ impl Place {
                     row[j] = y;
                 }
             }
-            for (i, row) in half.into_iter().enumerate().take(self.rows) {
+            for (i, row) in half.into_iter().enumerate() {
+                if !WHOLE && i >= self.rows {
+                    break;
+                }
                 for (j, y) in outputs_of_points(row).into_iter().enumerate() {
-                    if j >= self.columns {
+                    if !WHOLE && j >= self.columns {
                         break;
                     }
                     let to = to.add(i * self.steps[0] + j * self.steps[1]);

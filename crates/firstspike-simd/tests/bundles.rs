@@ -106,7 +106,8 @@ fn convolution<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs, groups]: 
                 };
                 let terms = (rows.kernel * columns.kernel * inputs + 2) as f64;
                 let magnitudes = definition(f64::abs);
-                for ((got, sum), magnitude) in lane(&bundle, lanes, image).iter().zip(definition(|x| x)).zip(magnitudes) {
+                for ((got, sum), magnitude) in lane(&bundle, lanes, image).iter().zip(definition(|x| x)).zip(magnitudes)
+                {
                     let bound = 2.0 * terms * T::EPSILON * magnitude;
                     assert!((got.to_f64() - sum).abs() <= bound, "{level}: {got:?} is not {sum} within {bound}");
                 }

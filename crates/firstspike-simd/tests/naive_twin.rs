@@ -422,31 +422,38 @@ fn three(input: usize, output: usize, pad: isize) -> Axis {
     Axis { input, output, kernel: 3, stride: 1, dilation: 1, pad }
 }
 
-/// Minimal filtering: the results at each level, what they should be, and the largest that a sum of magnitudes may be.
+/// Minimal filtering: at each level the results of two images, in turn, what they should be, and the largest that a sum of
+/// magnitudes may be.
 fn tiles<T: Float>(
     rows: Axis,
     columns: Axis,
     [inputs, outputs]: [usize; 2],
     mut next: impl FnMut() -> [f64; 3],
-) -> (Vec<Vec<T>>, Vec<f64>, f64) {
+) -> (Vec<(Level, [Vec<T>; 2])>, [Vec<f64>; 2], f64) {
     let weights: Vec<T> = (0..9 * inputs * outputs).map(|_| T::from_f64(next()[0])).collect();
     let values: Vec<T> = (0..rows.input * columns.input * inputs).map(|_| T::from_f64(next()[1])).collect();
     let start: Vec<T> = (0..rows.output * columns.output * outputs).map(|_| T::from_f64(next()[2])).collect();
-    let mut exact: Vec<f64> = start.iter().map(|x| x.to_f64()).collect();
-    for (oy, ox) in (0..rows.output).flat_map(|oy| (0..columns.output).map(move |ox| (oy, ox))) {
-        let sums = &mut exact[(oy * columns.output + ox) * outputs..][..outputs];
-        for (ky, y) in rows.pairs(oy) {
-            for (kx, x) in columns.pairs(ox) {
-                for i in 0..inputs {
-                    let value = values[(y * columns.input + x) * inputs + i].to_f64();
-                    let row = &weights[((ky * 3 + kx) * inputs + i) * outputs..][..outputs];
-                    for (sum, weight) in sums.iter_mut().zip(row) {
-                        *sum += value * weight.to_f64();
+    let naive = |values: &[T]| {
+        let mut exact: Vec<f64> = start.iter().map(|x| x.to_f64()).collect();
+        for (oy, ox) in (0..rows.output).flat_map(|oy| (0..columns.output).map(move |ox| (oy, ox))) {
+            let sums = &mut exact[(oy * columns.output + ox) * outputs..][..outputs];
+            for (ky, y) in rows.pairs(oy) {
+                for (kx, x) in columns.pairs(ox) {
+                    for i in 0..inputs {
+                        let value = values[(y * columns.input + x) * inputs + i].to_f64();
+                        let row = &weights[((ky * 3 + kx) * inputs + i) * outputs..][..outputs];
+                        for (sum, weight) in sums.iter_mut().zip(row) {
+                            *sum += value * weight.to_f64();
+                        }
                     }
                 }
             }
         }
-    }
+        exact
+    };
+    let mirrored: Vec<T> = values.iter().rev().copied().collect();
+    let images = [&values[..], &mirrored];
+    let exact = images.map(naive);
     let winograd = Winograd::new(
         [rows.input, columns.input, inputs],
         [rows.output, columns.output, outputs],
@@ -454,29 +461,83 @@ fn tiles<T: Float>(
     );
     let mut packed = vec![T::from_f64(0.0); winograd.packed::<T>()];
     winograd.pack(&weights, &mut packed, T::to_f64, T::from_f64);
-    let run = |level: Level| {
+    let bias: Vec<T> = start.iter().copied().take(outputs).collect();
+    let begun: Vec<T> = bias.iter().copied().cycle().take(start.len()).collect();
+    let run = |level: Level, values: &[T]| {
         let (mut acc, mut scratch) = (start.clone(), vec![T::from_f64(f64::NAN); 5]);
-        T::convolve_tiles(level, &winograd, &mut acc, None, &packed, &values, &mut scratch);
+        T::convolve_tiles(level, &winograd, &mut acc, None, &packed, values, &mut scratch);
         // What was left in the memory is not read.
         scratch.fill(T::from_f64(f64::NAN));
-        let bias: Vec<T> = start.iter().copied().take(outputs).collect();
-        let mut begun: Vec<T> = bias.iter().copied().cycle().take(start.len()).collect();
-        T::convolve_tiles(level, &winograd, &mut begun, None, &packed, &values, &mut scratch);
+        let mut begun = begun.clone();
+        T::convolve_tiles(level, &winograd, &mut begun, None, &packed, values, &mut scratch);
         acc.fill(T::from_f64(f64::NAN));
-        T::convolve_tiles(level, &winograd, &mut acc, Some(&bias), &packed, &values, &mut scratch);
+        T::convolve_tiles(level, &winograd, &mut acc, Some(&bias), &packed, values, &mut scratch);
         assert!(acc.iter().zip(&begun).all(|(a, b)| a.to_f64() == b.to_f64()), "{level}: a bias is what it begins at");
         acc.clone_from(&start);
-        T::convolve_tiles(level, &winograd, &mut acc, None, &packed, &values, &mut scratch);
+        T::convolve_tiles(level, &winograd, &mut acc, None, &packed, values, &mut scratch);
         for size in [4, 8] {
             check_bands((rows.output, size), &acc, &start, |rows, targets| {
-                T::convolve_tiles(level, &winograd.band(rows), targets, None, &packed, &values, &mut scratch);
+                T::convolve_tiles(level, &winograd.band(rows), targets, None, &packed, values, &mut scratch);
             });
         }
         acc
     };
     let most = |numbers: &[T]| numbers.iter().map(|x| x.to_f64().abs()).fold(0.0, f64::max);
     let magnitude = 9.0 * inputs as f64 * most(&weights) * most(&values) + most(&start);
-    (Level::available().into_iter().map(run).collect(), exact, magnitude)
+    let mut results = Vec::new();
+    for level in Level::available() {
+        results.push((level, images.map(|values| run(level, values))));
+        results.push((level, bundles(level, &winograd, images, (&start, &begun, &bias), &packed)));
+    }
+    (results, exact, magnitude)
+}
+
+/// The results of two images in bundles, added to `start`. They are the same to the last bit in each lane, whatever is in the
+/// others, and as those that begin at `begun` if they begin at a bias.
+fn bundles<T: Float>(
+    level: Level,
+    winograd: &Winograd,
+    images: [&[T]; 2],
+    (start, begun, bias): (&[T], &[T], &[T]),
+    packed: &[T],
+) -> [Vec<T>; 2] {
+    let (lanes, nothing) = (T::lanes(level), T::from_f64(f64::NAN));
+    // Of three lanes one holds the first image, one the second, and one no numbers.
+    let holds = |lane: usize, turn: usize| Some((lane + turn) % 3).filter(|&image| image < 2);
+    let alike = |a: &[T], b: &[T]| a.iter().zip(b).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits());
+    let mut scratch = vec![nothing; 5];
+    let mut run = |turn: usize, start: &[T], bias: Option<&[T]>| {
+        let mut values = vec![nothing; images[0].len() * lanes];
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = holds(at % lanes, turn).map_or(nothing, |image| images[image][at / lanes]);
+        }
+        let mut targets: Vec<T> = start.iter().flat_map(|&x| std::iter::repeat_n(x, lanes)).collect();
+        // What was left in the memory is not read.
+        scratch.fill(nothing);
+        T::convolve_bundle_tiles(level, winograd, &mut targets, bias, packed, &values, &mut scratch);
+        let of = |lane: usize| targets[lane..].iter().step_by(lanes).copied().collect();
+        let results: Vec<(usize, Vec<T>)> =
+            (0..lanes).filter_map(|lane| Some((holds(lane, turn)?, of(lane)))).collect();
+        let result = |image: usize| results.iter().find(|result| result.0 == image).map(|result| result.1.clone());
+        let pair = [result(0), result(1)];
+        let same = |(image, result): &(usize, Vec<T>)| pair[*image].as_ref().is_some_and(|first| alike(result, first));
+        assert!(results.iter().all(same), "{level}: an image is the same in all lanes");
+        pair
+    };
+    let mut both = |start: &[T], bias: Option<&[T]>| {
+        // A bundle of two lanes does not hold all images at once.
+        let turns = [run(0, start, bias), run(1, start, bias), run(2, start, bias)];
+        [0, 1].map(|image| {
+            let found: Vec<&Vec<T>> = turns.iter().filter_map(|turn| turn[image].as_ref()).collect();
+            assert!(found.iter().all(|result| alike(result, found[0])), "{level}: neighbours do not matter");
+            found[0].clone()
+        })
+    };
+    let unwritten = vec![nothing; start.len()];
+    for (with, without) in both(&unwritten, Some(bias)).iter().zip(&both(begun, None)) {
+        assert!(alike(with, without), "{level}: a bias is what it begins at");
+    }
+    both(start, None)
 }
 
 fn check_tiles<T: Float>(rows: Axis, columns: Axis, channels: [usize; 2], numbers: &[f64]) {
@@ -485,9 +546,9 @@ fn check_tiles<T: Float>(rows: Axis, columns: Axis, channels: [usize; 2], number
         at += 1;
         [numbers[at % numbers.len()] * (1.0 + (at % 13) as f64 / 5.0); 3]
     };
-    let (levels, exact, magnitude) = tiles::<T>(rows, columns, channels, next);
-    for (got, level) in levels.iter().zip(Level::available()) {
-        for (got, exact) in got.iter().zip(&exact) {
+    let (results, exact, magnitude) = tiles::<T>(rows, columns, channels, next);
+    for (level, got) in &results {
+        for (got, exact) in got.iter().flatten().zip(exact.iter().flatten()) {
             let bound = 16.0 * T::EPSILON * magnitude;
             assert!((got.to_f64() - exact).abs() <= bound, "{level}: {got:?} is not {exact} within {bound}");
         }
@@ -517,6 +578,37 @@ fn many_tiles_equal_the_naive_twin() {
     check_tiles::<f32>(three(41, 41, 1), three(38, 39, 2), [40, 17], &[0.5, -1.25, 0.75]);
 }
 
+/// Packs of one output on an axis, of channels that fit no block of registers, and of more channels than are kept at once.
+#[test]
+fn bundles_of_all_channels_equal_the_naive_twin() {
+    for outputs in [15, 31, 65, 130] {
+        for size in [1, 5, 9] {
+            check_tiles::<f32>(three(size, size, 1), three(7, 4, -1), [33, outputs], &[0.5, -1.25, 0.75]);
+            check_tiles::<f64>(three(size, size, 1), three(7, 4, -1), [33, outputs], &[0.5, -1.25, 0.75]);
+        }
+    }
+}
+
+#[test]
+fn bundles_of_other_sizes_are_refused() {
+    let winograd = Winograd::new([2, 2, 3], [2, 2, 5], [1, 1]);
+    let level = Level::best();
+    let sizes = [20 * f64::lanes(level), 5, winograd.packed::<f64>(), 12 * f64::lanes(level)];
+    let fits = |[targets, bias, packed, values]: [usize; 4]| {
+        let [mut targets, bias, packed, values] = [targets, bias, packed, values].map(|size| vec![0.0; size]);
+        let run = || {
+            f64::convolve_bundle_tiles(level, &winograd, &mut targets, Some(&bias), &packed, &values, &mut vec![]);
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok()
+    };
+    assert!(fits(sizes));
+    for at in 0..sizes.len() {
+        let mut other = sizes;
+        other[at] -= 1;
+        assert!(!fits(other), "{other:?}");
+    }
+}
+
 /// The error that [`Winograd`] states, for what layers see: rectified values, and weights that keep their variance.
 #[test]
 fn minimal_filtering_is_as_exact_as_it_says() {
@@ -533,12 +625,14 @@ fn minimal_filtering_is_as_exact_as_it_says() {
             let normal = (-2.0 * (1.0 - uniform()).ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
             [normal * scale, normal.max(0.0), 0.0]
         };
-        let (levels, exact, _) = tiles::<f32>(three(size, size, 1), three(size, size, 1), channels, next);
-        let largest = exact.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-        for (got, level) in levels.iter().zip(Level::available()) {
-            let errors = got.iter().zip(&exact).map(|(&got, exact)| (f64::from(got) - exact).abs() / largest);
-            let error = errors.fold(0.0, f64::max);
-            assert!(error <= 1.5e-6, "{level}: {size}x{size}, {channels:?}: {error}");
+        let (results, exact, _) = tiles::<f32>(three(size, size, 1), three(size, size, 1), channels, next);
+        for (level, images) in &results {
+            for (got, exact) in images.iter().zip(&exact) {
+                let largest = exact.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+                let errors = got.iter().zip(exact).map(|(&got, exact)| (f64::from(got) - exact).abs() / largest);
+                let error = errors.fold(0.0, f64::max);
+                assert!(error <= 1.5e-6, "{level}: {size}x{size}, {channels:?}: {error}");
+            }
         }
     }
 }

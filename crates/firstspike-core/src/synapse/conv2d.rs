@@ -387,15 +387,22 @@ impl<T: Real> Conv2d<T> {
         costs
     }
 
-    /// The way that takes least for several images at once, which all are dense, and its cycles for each of them: a model.
+    /// The way that takes least for several images at once, and its cycles for each of them: a model. All are dense.
     pub(super) fn bundled(&self) -> (Way, f64) {
         let lanes = 64.0 / size_of::<T>() as f64;
-        let Geometry { input, output, .. } = self.geometry;
+        let Geometry { output, .. } = self.geometry;
+        let inputs = self.inputs_per_group();
         let count =
             |axis: usize, outputs: usize| (0..outputs).map(|o| self.geometry.taps(axis, o).count).sum::<usize>();
         let pairs = count(0, output.height) * count(1, output.width);
-        let dense = 0.55 * (pairs * self.inputs_per_group() * output.channels) as f64 / lanes;
-        (Way::Dense, dense + 0.0 * input.len() as f64)
+        let dense = (Way::Dense, 0.55 * (pairs * inputs * output.channels) as f64 / lanes);
+        let tiles = |Tiled { winograd, .. }: &Tiled<T>| {
+            let multiplications = 0.6 * (36 * inputs * output.channels) as f64;
+            let transforms = 110.0 * inputs as f64 + 90.0 * output.channels as f64;
+            (Way::Winograd, winograd.tiles() as f64 * (multiplications + transforms) / lanes)
+        };
+        let tiled = self.tiled.as_ref().map(tiles);
+        tiled.filter(|(_, cycles)| *cycles < dense.1).unwrap_or(dense)
     }
 
     /// Cycles for an image alone: a model.
@@ -411,10 +418,24 @@ impl<T: Real> Conv2d<T> {
         level: Level,
         values: &[T],
         sums: &mut Sums<'_, T>,
-        _scratch: &mut ConvolutionScratch<T>,
+        scratch: &mut ConvolutionScratch<T>,
     ) {
         let (sums, bias) = sums.parts();
-        T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values);
+        match &self.tiled {
+            Some(tiled) if self.bundled().0 == Way::Winograd => {
+                let tiles = &mut scratch.of_all().tiles;
+                T::convolve_bundle_tiles(
+                    level,
+                    &tiled.winograd,
+                    sums,
+                    bias,
+                    tiled.packed(&self.weights),
+                    values,
+                    tiles,
+                );
+            }
+            _ => T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values),
+        }
     }
 
     /// The way that takes least, if values of all neurons are at hand or not.

@@ -4,8 +4,8 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::SpikeList;
-use crate::weights::RawWeights;
 use crate::synapse::Sums;
+use crate::weights::RawWeights;
 use firstspike_simd::{Level, Sliding, Taps};
 
 /// A matrix of weights, one row of targets per presynaptic neuron.

@@ -201,6 +201,16 @@ pub(crate) struct ConvolutionScratch<T> {
     pub threads: usize,
 }
 
+impl<T> ConvolutionScratch<T> {
+    /// Memory for all outputs at once.
+    fn of_all(&mut self) -> &mut BandScratch<T> {
+        if self.bands.is_empty() {
+            self.bands.push(BandScratch { tiles: Vec::new(), cursors: Vec::new() });
+        }
+        &mut self.bands[0]
+    }
+}
+
 /// Scratch memory of a band of outputs.
 #[derive(Clone, Debug, Default)]
 struct BandScratch<T> {

@@ -1,0 +1,243 @@
+//! Bundles: as many images at once as a register has lanes, one in each. What one neuron has in them is a register, so to
+//! the transforms a bundle is an image with as many times its channels; weights are the same in all lanes.
+
+use super::{CACHED, CHAIN, LINE, Layout, PATCH, POINTS, Part, Window, Winograd, transform_patch};
+use crate::vector::Vector;
+use std::ops::Range;
+
+/// Channels of the output whose products are kept at once, at most.
+const MOST_CHANNELS: usize = 64;
+
+/// What is gone through at once.
+#[derive(Clone, Copy)]
+struct Steps {
+    layout: Layout,
+    /// Channels of the output.
+    channels: usize,
+}
+
+impl Winograd {
+    /// The same of a bundle, as one image.
+    fn wide(&self, lanes: usize) -> Self {
+        let widen = |[height, width, channels]: [usize; 3]| [height, width, channels * lanes];
+        Self { input: widen(self.input), output: widen(self.output), pad: self.pad }
+    }
+
+    /// Two tiles are enough for each weight to be used by as many multiplications as take the time of its load; more would
+    /// only take more of the cache, which the activations of a bundle need.
+    fn steps<T>(&self, lanes: usize) -> Steps {
+        let (tiles, inputs, channels) = (self.tiles(), self.input[2], self.output[2].min(MOST_CHANNELS));
+        let most = (CACHED / 2 / (POINTS * (inputs + channels) * lanes * size_of::<T>())).max(2);
+        let tiles = tiles.div_ceil(tiles.div_ceil(most));
+        let slabs = [inputs, channels].map(|length| tiles * length * lanes + LINE / size_of::<T>());
+        Steps { layout: Layout { tiles, row: inputs * lanes, slabs }, channels }
+    }
+
+    /// Numbers that lie between the transforms of a bundle, with the registers that these begin at.
+    pub(crate) fn bundle_scratch<T>(&self, lanes: usize) -> usize {
+        let slabs = self.steps::<T>(lanes).layout.slabs;
+        POINTS * slabs.iter().sum::<usize>() + (self.input[2] + self.output[2]) * lanes
+    }
+}
+
+/// Adds the convolution of a bundle, `[row][column][channel][image]`, to the targets, or to a `bias` of each channel if there
+/// is one.
+///
+/// # Safety
+/// The instruction set of `V` must be available; bias and packed weights must have the sizes of `winograd`, targets and
+/// values those of [`Vector::LANES`] images, and scratch memory what a bundle takes.
+#[inline(always)]
+pub(crate) unsafe fn convolve_bundle<V: Vector>(
+    winograd: &Winograd,
+    targets: *mut V::Scalar,
+    bias: Option<*const V::Scalar>,
+    weights: *const V::Scalar,
+    values: *const V::Scalar,
+    scratch: *mut V::Scalar,
+) {
+    let Steps { layout, channels } = winograd.steps::<V::Scalar>(V::LANES);
+    let wide = &winograd.wide(V::LANES);
+    let (all, inputs, outputs) = (winograd.tiles(), winograd.input[2], winograd.output[2]);
+    // SAFETY: the caller's word; slabs of products begin behind all of transformed inputs, behind them registers of zeros,
+    // and then of biases.
+    unsafe {
+        let products = scratch.add(POINTS * layout.slabs[0]);
+        let zeros = products.add(POINTS * layout.slabs[1]);
+        for channel in 0..inputs {
+            V::zero().store(zeros.add(channel * V::LANES));
+        }
+        let bias = bias.map(|bias| {
+            let registers = zeros.add(inputs * V::LANES);
+            for channel in 0..outputs {
+                V::splat(*bias.add(channel)).store(registers.add(channel * V::LANES));
+            }
+            registers.cast_const()
+        });
+        for first in (0..all).step_by(layout.tiles) {
+            let tiles = first..all.min(first + layout.tiles);
+            transform_inputs::<V>(wide, layout, tiles.clone(), (values, zeros), scratch);
+            for at in (0..outputs).step_by(channels) {
+                let channels = channels.min(outputs - at);
+                let block = Block { winograd, layout, tiles: tiles.len(), at, channels };
+                block.multiply_points::<V>(weights, scratch, products);
+                let part = Part { winograd: wide, layout, tiles: tiles.clone(), at: at * V::LANES };
+                part.transform_outputs::<V>((targets, bias), products, channels);
+            }
+        }
+    }
+}
+
+/// Transforms the inputs of some tiles of a bundle that is seen as one image: to `[point][tile][channel]`. Pixels that do not
+/// exist are read from `zeros`, so that no tile takes another path.
+///
+/// # Safety
+/// As for [`convolve_bundle`]; `to` is the scratch memory, and there must be zeros for all channels.
+#[inline(always)]
+unsafe fn transform_inputs<V: Vector>(
+    wide: &Winograd,
+    layout: Layout,
+    tiles: Range<usize>,
+    (values, zeros): (*const V::Scalar, *const V::Scalar),
+    to: *mut V::Scalar,
+) {
+    let [_, width, channels] = wide.input;
+    for (t, tile) in tiles.enumerate() {
+        let Window { top, left, rows, columns } = wide.window(tile);
+        let corner = values.wrapping_offset((top * width as isize + left) * channels as isize);
+        let mut pixels = [[zeros; PATCH]; PATCH];
+        for i in rows {
+            for j in columns.clone() {
+                pixels[i][j] = corner.wrapping_add((i * width + j) * channels);
+            }
+        }
+        for at in (0..channels).step_by(V::LANES) {
+            // SAFETY: pixels exist, or are zeros, and channels are whole registers; the rest is the caller's word.
+            unsafe {
+                let to = to.add(t * layout.row + at);
+                transform_patch(|i, j| V::load(pixels[i][j].add(at)), |_| true, to, layout.slabs[0]);
+            }
+        }
+    }
+}
+
+/// Some tiles, and some channels of the output from `at` on.
+struct Block<'a> {
+    winograd: &'a Winograd,
+    layout: Layout,
+    tiles: usize,
+    at: usize,
+    channels: usize,
+}
+
+impl Block<'_> {
+    /// Sums up the products of all points: to `[point][tile][channel]`, of the channels of the block.
+    ///
+    /// # Safety
+    /// As for [`convolve_bundle`]; `inputs` must have been transformed, and there be room for products.
+    #[inline(always)]
+    unsafe fn multiply_points<V: Vector>(
+        &self,
+        weights: *const V::Scalar,
+        inputs: *const V::Scalar,
+        to: *mut V::Scalar,
+    ) {
+        let slab = self.winograd.packed::<V::Scalar>() / POINTS;
+        for point in 0..POINTS {
+            // SAFETY: points and tiles are those that there are; the rest is the caller's word.
+            unsafe {
+                let weights = weights.add(point * slab);
+                let inputs = inputs.add(point * self.layout.slabs[0]);
+                let to = to.add(point * self.layout.slabs[1]);
+                let mut t = 0;
+                while t < self.tiles {
+                    let (inputs, to) = (inputs.add(t * self.layout.row), to.add(t * self.channels * V::LANES));
+                    t += match self.tiles - t {
+                        1 if V::REGISTERS >= 32 => self.multiply_row::<V, 1, 16>(weights, inputs, to),
+                        2 if V::REGISTERS >= 32 => self.multiply_row::<V, 2, 8>(weights, inputs, to),
+                        3 if V::REGISTERS >= 32 => self.multiply_row::<V, 3, 8>(weights, inputs, to),
+                        _ if V::REGISTERS >= 32 => self.multiply_row::<V, 4, 4>(weights, inputs, to),
+                        1 => self.multiply_row::<V, 1, 8>(weights, inputs, to),
+                        2 | 3 => self.multiply_row::<V, 2, 4>(weights, inputs, to),
+                        _ => self.multiply_row::<V, 4, 2>(weights, inputs, to),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Sums up the products of `TILES` tiles at a point, `WIDTH` channels of the output at once, and returns how many tiles
+    /// these were.
+    ///
+    /// # Safety
+    /// As for [`Block::multiply_points`]; there must be so many tiles.
+    #[inline(always)]
+    unsafe fn multiply_row<V: Vector, const TILES: usize, const WIDTH: usize>(
+        &self,
+        weights: *const V::Scalar,
+        inputs: *const V::Scalar,
+        to: *mut V::Scalar,
+    ) -> usize {
+        let line = LINE / size_of::<V::Scalar>();
+        let mut k = 0;
+        while k < self.channels {
+            let at = self.at + k;
+            // SAFETY: channels are those that there are; the rest is the caller's word.
+            unsafe {
+                let weights = weights.add(at / line * self.winograd.input[2] * line + at % line);
+                let to = to.add(k * V::LANES);
+                k += match self.channels - k {
+                    left if left >= WIDTH => self.multiply::<V, TILES, WIDTH>(weights, inputs, to),
+                    left if left >= 8 && WIDTH > 8 => self.multiply::<V, TILES, 8>(weights, inputs, to),
+                    left if left >= 4 && WIDTH > 4 => self.multiply::<V, TILES, 4>(weights, inputs, to),
+                    left if left >= 2 && WIDTH > 2 => self.multiply::<V, TILES, 2>(weights, inputs, to),
+                    _ => self.multiply::<V, TILES, 1>(weights, inputs, to),
+                };
+            }
+        }
+        TILES
+    }
+
+    /// Sums up the products of `TILES` tiles with `WIDTH` channels of the output over the channels of the input, and returns
+    /// how many channels these were.
+    ///
+    /// # Safety
+    /// As for [`Block::multiply_row`]; there must be so many channels, which may begin within a line of weights, but then
+    /// must end with it.
+    #[inline(always)]
+    unsafe fn multiply<V: Vector, const TILES: usize, const WIDTH: usize>(
+        &self,
+        weights: *const V::Scalar,
+        inputs: *const V::Scalar,
+        to: *mut V::Scalar,
+    ) -> usize {
+        let line = LINE / size_of::<V::Scalar>();
+        let (channels, row) = (self.winograd.input[2], self.layout.row);
+        // SAFETY: channels are below `channels`; the rest is the caller's word.
+        unsafe {
+            for first in (0..channels).step_by(CHAIN) {
+                let mut sums = [[V::zero(); WIDTH]; TILES];
+                for channel in first..channels.min(first + CHAIN) {
+                    let mut x = [V::zero(); TILES];
+                    for (t, x) in x.iter_mut().enumerate() {
+                        *x = V::load(inputs.add(t * row + channel * V::LANES));
+                    }
+                    for k in 0..WIDTH {
+                        let weights = weights.add((k / line * channels + channel) * line + k % line);
+                        let weight = V::splat(*weights);
+                        for (sums, x) in sums.iter_mut().zip(x) {
+                            sums[k] = sums[k].add_product(x, weight);
+                        }
+                    }
+                }
+                for (t, sums) in sums.into_iter().enumerate() {
+                    for (k, sum) in sums.into_iter().enumerate() {
+                        let to = to.add((t * self.channels + k) * V::LANES);
+                        let sum = if first == 0 { sum } else { V::load(to).add(sum) };
+                        sum.store(to);
+                    }
+                }
+            }
+        }
+        WIDTH
+    }
+}
