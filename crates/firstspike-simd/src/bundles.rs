@@ -4,6 +4,53 @@
 use crate::convolution::{Sliding, Taps};
 use crate::vector::Vector;
 
+/// What is counted in a bundle, pixel by pixel and image by image.
+#[derive(Debug)]
+pub struct BundleCounts<'a> {
+    /// How many spikes of all images there are before each pixel, and behind the last.
+    pub starts: &'a mut [u32],
+    /// Spikes of each image: what is counted is added.
+    pub spikes: &'a mut [u64],
+    /// Neurons that spike in any image, if they are wanted.
+    pub active: Option<&'a mut Active>,
+}
+
+/// Neurons of a bundle that spike in any of its images.
+#[derive(Clone, Debug, Default)]
+pub struct Active {
+    /// They, ascending.
+    pub(crate) keys: Vec<u32>,
+    /// Where each pixel's begin; one more than there are pixels.
+    pub(crate) starts: Vec<u32>,
+    /// Neurons of a pixel.
+    pub(crate) channels: usize,
+}
+
+impl Active {
+    /// How many there are before each pixel, and behind the last.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Makes room for a kernel to write to: one key more than there are neurons, and where pixels begin.
+    pub(crate) fn begin(&mut self, neurons: usize, pixels: usize, channels: usize) -> (*mut u32, *mut u32) {
+        self.channels = channels;
+        self.keys.resize(neurons + 1, 0);
+        self.starts.resize(pixels + 1, 0);
+        (self.keys.as_mut_ptr(), self.starts.as_mut_ptr())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
 /// What a bundle's convolution reads and writes.
 #[derive(Clone, Copy)]
 pub(crate) struct Bundle<'a, T> {
@@ -156,48 +203,158 @@ unsafe fn sum<V: Vector, const PIXELS: usize, const WIDTH: usize>(
     WIDTH
 }
 
-/// Makes sums the values of spikes: brings them into a range that holds zero. Writes how many spikes of all images,
-/// values other than zero, there are before each pixel but the first, and behind the last: `starts` begins with those
-/// before the first. Adds those of each image to `spikes`, and leaves the smallest and the largest value of each lane, or
-/// zero.
+/// The same of the neurons that spike in any image, in the same order: those that are zero in all add nothing.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; `starts` must be valid for one element more than there are pixels,
-/// `spikes` and `extremes` for a register each, and a pixel's registers must divide the sums.
+/// As for [`convolve`]; there must be one group, columns of taps side by side, and `keys` and `starts` those of an image:
+/// no key may lie outside of its pixel.
 #[inline(always)]
-pub(crate) unsafe fn rectify<V: Vector, const SIGNED: bool>(
+pub(crate) unsafe fn convolve_active<V: Vector>(bundle: Bundle<'_, V::Scalar>, keys: *const u32, starts: *const u32) {
+    let sliding = bundle.sliding;
+    let width = sliding.width();
+    for (oy, &down) in sliding.rows.iter().enumerate() {
+        for (ox, &across) in sliding.columns.iter().enumerate() {
+            let pixel = oy * sliding.columns.len() + ox;
+            let mut at = 0;
+            while at < width {
+                let left = width - at;
+                // SAFETY: the pixel and its channels exist; the rest is the caller's word.
+                unsafe {
+                    let output = Output { down, across, first: pixel * width + at, keys, starts, at };
+                    at += match left {
+                        16.. if V::REGISTERS >= 32 => sum_active::<V, 16>(bundle, output),
+                        8.. => sum_active::<V, 8>(bundle, output),
+                        4.. => sum_active::<V, 4>(bundle, output),
+                        2.. => sum_active::<V, 2>(bundle, output),
+                        _ => sum_active::<V, 1>(bundle, output),
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Some channels of an output.
+#[derive(Clone, Copy)]
+struct Output {
+    down: Taps,
+    across: Taps,
+    /// The first of them.
+    first: usize,
+    /// Its channel.
+    at: usize,
+    keys: *const u32,
+    starts: *const u32,
+}
+
+/// Sums up `WIDTH` channels of an output. Returns how many channels these were.
+///
+/// # Safety
+/// As for [`convolve_active`], and there must be so many channels.
+#[inline(always)]
+unsafe fn sum_active<V: Vector, const WIDTH: usize>(
+    Bundle { sliding, bias, weights, values, targets }: Bundle<'_, V::Scalar>,
+    Output { down, across, first, at, keys, starts }: Output,
+) -> usize {
+    let (channels, width) = (sliding.input[2], sliding.width());
+    // SAFETY: outputs, taps and channels are those that there are; the rest is the caller's word.
+    unsafe {
+        let targets = targets.add(first * V::LANES);
+        let mut sums = [V::zero(); WIDTH];
+        for (channel, sum) in sums.iter_mut().enumerate() {
+            *sum = match bias {
+                Some(bias) => V::splat(*bias.add(at + channel)),
+                None => V::load(targets.add(channel * V::LANES)),
+            };
+        }
+        for (tap, line) in sliding.lines(down) {
+            let pixel = line + across.start;
+            let [begin, end] = [pixel, pixel + across.count].map(|pixel| *starts.add(pixel) as usize);
+            // Rows of weights of taps side by side lie as their inputs do.
+            let row = (tap + across.first) * channels;
+            let weights = weights.wrapping_add(row * width + at).wrapping_sub(pixel * channels * width);
+            for key in begin..end {
+                let key = *keys.add(key) as usize;
+                let value = V::load(values.add(key * V::LANES));
+                let weights = weights.wrapping_add(key * width);
+                for (channel, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.add_product(value, V::splat(*weights.add(channel)));
+                }
+            }
+        }
+        for (channel, sum) in sums.into_iter().enumerate() {
+            sum.store(targets.add(channel * V::LANES));
+        }
+    }
+    WIDTH
+}
+
+/// What [`rectify`] writes.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted<T> {
+    pub starts: *mut u32,
+    /// Those of each image.
+    pub spikes: *mut T,
+    /// The smallest and the largest value of each lane, or zero.
+    pub extremes: [*mut T; 2],
+    /// Neurons that spike in any image, and where those of each pixel begin.
+    pub active: Option<(*mut u32, *mut u32)>,
+}
+
+/// Makes sums the values of spikes: brings them into a range that holds zero. Writes how many spikes of all images,
+/// values other than zero, there are before each pixel, and behind the last, and what [`Counted`] says. Returns how many
+/// neurons spike in any image, if these are written.
+///
+/// # Safety
+/// The instruction set of `V` must be available; there must be room for one element more than there are pixels where
+/// pixels begin, for a register of spikes and of each extreme, and for as many keys as there are neurons and one more; a
+/// pixel's registers must divide the sums.
+#[inline(always)]
+pub(crate) unsafe fn rectify<V: Vector, const SIGNED: bool, const ACTIVE: bool>(
     sums: &mut [V::Scalar],
     channels: usize,
     [least, most]: [V::Scalar; 2],
-    starts: *mut u32,
-    spikes: *mut V::Scalar,
-    extremes: [*mut V::Scalar; 2],
-) {
+    Counted { starts, spikes, extremes, active }: Counted<V::Scalar>,
+) -> usize {
     // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
         let (zero, least, most) = (V::zero(), V::splat(least), V::splat(most));
         let mut seen = [zero; 2];
-        let mut counts = V::load(spikes);
-        let mut count = *starts;
+        let mut counts = zero;
+        let (mut count, mut listed) = (0, 0);
+        *starts = 0;
+        let (keys, firsts) = active.unwrap_or((starts, starts));
+        if ACTIVE {
+            *firsts = 0;
+        }
         for (pixel, sums) in sums.chunks_exact_mut(channels * V::LANES).enumerate() {
-            for at in (0..sums.len()).step_by(V::LANES) {
-                let at = sums.as_mut_ptr().add(at);
+            for channel in 0..channels {
+                let at = sums.as_mut_ptr().add(channel * V::LANES);
                 let value = V::load(at).max(least).min(most);
                 value.store(at);
                 seen[1] = seen[1].max(value);
-                if SIGNED {
+                let spiking = if SIGNED {
                     seen[0] = seen[0].min(value);
                     counts = counts.add(zero.exceeds(value));
-                    count += value.nonzero().count_ones();
+                    value.nonzero()
                 } else {
-                    count += value.positive().count_ones();
-                }
+                    value.positive()
+                };
                 counts = counts.add(value.exceeds(zero));
+                count += spiking.count_ones();
+                if ACTIVE {
+                    *keys.add(listed) = (pixel * channels + channel) as u32;
+                    listed += usize::from(spiking != 0);
+                }
             }
             *starts.add(pixel + 1) = count;
+            if ACTIVE {
+                *firsts.add(pixel + 1) = listed as u32;
+            }
         }
         counts.store(spikes);
         seen[0].store(extremes[0]);
         seen[1].store(extremes[1]);
+        listed
     }
 }

@@ -1,6 +1,6 @@
 //! The kernels, written once over [`Vector`], and their dispatch.
 
-use crate::bundles::{self, Bundle};
+use crate::bundles::{self, Active, Bundle, BundleCounts, Counted};
 use crate::compression;
 use crate::convolution::{self, Sliding, Spikes};
 use crate::delivery::{self, Fans, Raster};
@@ -108,19 +108,30 @@ pub trait Element: Copy {
         values: &[Self],
     );
 
-    /// [`Element::rectify`] of a bundle. `starts` counts spikes of all images, on from what it begins with; those of each
-    /// image are added to `spikes`.
+    /// The same of the neurons that spike in any image alone, to the same sums.
     ///
     /// # Panics
-    /// If whole pixels of all images do not divide the sums, `starts` has not one element more than there are pixels, or
-    /// there are no counters of all images.
+    /// As [`Element::convolve_bundle`], if there are groups or taps apart, or neurons of another image.
+    fn convolve_active(
+        level: Level,
+        sliding: &Sliding,
+        targets: &mut [Self],
+        bias: Option<&[Self]>,
+        weights: &[Self],
+        values: &[Self],
+        active: &Active,
+    );
+
+    /// [`Element::rectify`] of a bundle.
+    ///
+    /// # Panics
+    /// If whole pixels of all images do not divide the sums, there are more than 2^24 neurons, or counters are missing.
     fn rectify_bundle(
         level: Level,
         sums: &mut [Self],
         channels: usize,
         range: [Self; 2],
-        starts: &mut [u32],
-        spikes: &mut [u64],
+        counts: BundleCounts<'_>,
     ) -> [Self; 2];
 
     /// [`Element::convolve_tiles`] of a bundle. An image's results do not depend on the others.
@@ -553,22 +564,29 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`bundles::convolve_active`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn convolve_active(bundle: Bundle<'_, $scalar>, keys: *const u32, starts: *const u32) {
+                // SAFETY: the caller's word.
+                unsafe { bundles::convolve_active::<$vector>(bundle, keys, starts) }
+            }
+
+            /// # Safety
             /// As for [`bundles::rectify`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn rectify_bundle(
                 sums: &mut [$scalar],
                 channels: usize,
                 range: [$scalar; 2],
-                starts: *mut u32,
-                spikes: *mut $scalar,
-                extremes: [*mut $scalar; 2],
-            ) {
+                counted: Counted<$scalar>,
+            ) -> usize {
                 // SAFETY: the caller's word.
                 unsafe {
-                    if range[0] < 0.0 {
-                        bundles::rectify::<$vector, true>(sums, channels, range, starts, spikes, extremes);
-                    } else {
-                        bundles::rectify::<$vector, false>(sums, channels, range, starts, spikes, extremes);
+                    match (range[0] < 0.0, counted.active.is_some()) {
+                        (true, true) => bundles::rectify::<$vector, true, true>(sums, channels, range, counted),
+                        (true, false) => bundles::rectify::<$vector, true, false>(sums, channels, range, counted),
+                        (false, true) => bundles::rectify::<$vector, false, true>(sums, channels, range, counted),
+                        (false, false) => bundles::rectify::<$vector, false, false>(sums, channels, range, counted),
                     }
                 }
             }
@@ -827,9 +845,6 @@ macro_rules! dispatch {
 /// Lanes of the widest registers.
 pub(crate) const MOST_LANES: usize = 16;
 
-/// Numbers that are counted in single precision.
-const MOST_COUNTED: usize = 1 << 24;
-
 /// So many numbers of `memory`, which grows where it is too short, from the beginning of a line of the cache on.
 fn of_lines<T: Copy>(memory: &mut Vec<T>, count: usize, zero: T) -> &mut [T] {
     if memory.len() < count + MOST_LANES {
@@ -842,6 +857,23 @@ fn of_lines<T: Copy>(memory: &mut Vec<T>, count: usize, zero: T) -> &mut [T] {
 fn check_sizes(sliding: &Sliding, targets: usize, weights: usize) {
     assert_eq!(targets, sliding.targets(), "every target exists");
     assert_eq!(weights, sliding.weight_rows() * sliding.width(), "every tap has weights");
+}
+
+/// A convolution of a bundle whose sizes were checked.
+fn bundle<'a, T>(
+    lanes: usize,
+    sliding: &'a Sliding,
+    targets: &mut [T],
+    bias: Option<&[T]>,
+    weights: &[T],
+    values: &[T],
+) -> Bundle<'a, T> {
+    assert_eq!(values.len(), sliding.inputs() * lanes, "every neuron has a value in every image");
+    assert!(bias.is_none_or(|bias| bias.len() >= sliding.outputs()), "every channel has a bias");
+    check_sizes(sliding, targets.len() / lanes, weights.len());
+    assert!(targets.len().is_multiple_of(lanes), "every target exists in every image");
+    let (targets, weights, values) = (targets.as_mut_ptr(), weights.as_ptr(), values.as_ptr());
+    Bundle { sliding, targets, bias: bias.map(<[T]>::as_ptr), weights, values }
 }
 
 /// The smallest and the largest number that a kernel leaves in registers.
@@ -918,14 +950,27 @@ macro_rules! element {
                 weights: &[Self],
                 values: &[Self],
             ) {
-                let lanes = Self::lanes(level);
-                assert_eq!(values.len(), sliding.inputs() * lanes, "every neuron has a value in every image");
-                assert!(bias.is_none_or(|bias| bias.len() >= sliding.outputs()), "every channel has a bias");
-                check_sizes(sliding, targets.len() / lanes, weights.len());
-                assert!(targets.len().is_multiple_of(lanes), "every target exists in every image");
-                let (targets, weights, values) = (targets.as_mut_ptr(), weights.as_ptr(), values.as_ptr());
-                let bundle = Bundle { sliding, targets, bias: bias.map(<[Self]>::as_ptr), weights, values };
+                let bundle = bundle(Self::lanes(level), sliding, targets, bias, weights, values);
                 element!(@ level, $levels, convolve_bundle(bundle));
+            }
+
+            fn convolve_active(
+                level: Level,
+                sliding: &Sliding,
+                targets: &mut [Self],
+                bias: Option<&[Self]>,
+                weights: &[Self],
+                values: &[Self],
+                active: &Active,
+            ) {
+                let bundle = bundle(Self::lanes(level), sliding, targets, bias, weights, values);
+                assert_eq!(sliding.groups(), 1, "spikes are added one by one where all channels see each other");
+                assert_eq!(sliding.dilation[1], 1, "taps side by side");
+                let Active { keys, starts, channels } = active;
+                assert_eq!(starts.len(), sliding.pixels() + 1, "every pixel's neurons begin somewhere");
+                assert_eq!(keys.len(), starts[sliding.pixels()] as usize, "neurons of this image");
+                assert_eq!(*channels, sliding.input[2], "neurons of this image");
+                element!(@ level, $levels, convolve_active(bundle, keys.as_ptr(), starts.as_ptr()));
             }
 
             fn rectify_bundle(
@@ -933,25 +978,27 @@ macro_rules! element {
                 sums: &mut [Self],
                 channels: usize,
                 range: [Self; 2],
-                starts: &mut [u32],
-                spikes: &mut [u64],
+                BundleCounts { starts, spikes, mut active }: BundleCounts<'_>,
             ) -> [Self; 2] {
                 let lanes = Self::lanes(level);
                 assert!(channels > 0 && sums.len().is_multiple_of(channels * lanes), "whole pixels of all images");
-                assert_eq!(starts.len(), sums.len() / (channels * lanes) + 1, "every pixel's spikes begin somewhere");
+                let (neurons, pixels) = (sums.len() / lanes, sums.len() / (channels * lanes));
+                // Counts of more would not be exact in single precision.
+                assert!(neurons <= 1 << 24, "neurons that can be counted");
+                assert_eq!(starts.len(), pixels + 1, "every pixel's spikes begin somewhere");
                 assert_eq!(spikes.len(), lanes, "every image has a counter");
-                let (mut seen, mut first) = ([0.0; 2], 0);
-                // Counts of more neurons would not be exact in single precision.
-                for sums in sums.chunks_mut((MOST_COUNTED / channels).max(1) * channels * lanes) {
-                    let (pixels, mut counts) = (sums.len() / (channels * lanes), [0.0; MOST_LANES]);
-                    let (starts, counted) = (starts[first..=first + pixels].as_mut_ptr(), counts.as_mut_ptr());
-                    let [least, most] = extremes(|extremes| {
-                        element!(@ level, $levels, rectify_bundle(sums, channels, range, starts, counted, extremes));
-                    });
-                    seen = [Self::min(seen[0], least), Self::max(seen[1], most)];
-                    spikes.iter_mut().zip(counts).for_each(|(spikes, count)| *spikes += count as u64);
-                    first += pixels;
+                let mut counts = [0.0; MOST_LANES];
+                let (starts, counted) = (starts.as_mut_ptr(), counts.as_mut_ptr());
+                let mut found = 0;
+                let pointers = active.as_deref_mut().map(|active| active.begin(neurons, pixels, channels));
+                let seen = extremes(|extremes| {
+                    let counted = Counted { starts, spikes: counted, extremes, active: pointers };
+                    found = element!(@ level, $levels, rectify_bundle(sums, channels, range, counted));
+                });
+                if let Some(active) = active {
+                    active.keys.truncate(found);
                 }
+                spikes.iter_mut().zip(counts).for_each(|(spikes, count)| *spikes += count as u64);
                 seen
             }
 

@@ -26,6 +26,7 @@ mod stamps;
 mod vector;
 mod winograd;
 
+pub use bundles::{Active, BundleCounts};
 pub use convolution::{Sliding, Taps};
 pub use delivery::{Fans, Raster, Span};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};

@@ -150,17 +150,6 @@ impl Winograd {
         }
     }
 
-    fn window(&self, tile: usize) -> Window {
-        let across = self.output[1].div_ceil(TILE);
-        let origin = |index: usize, axis: usize| (index * TILE) as isize - self.pad[axis];
-        let existing = |origin: isize, size: usize| {
-            let within = |at: isize| at.clamp(0, PATCH as isize) as usize;
-            within(-origin)..within(size as isize - origin)
-        };
-        let (top, left) = (origin(tile / across, 0), origin(tile % across, 1));
-        Window { top, left, rows: existing(top, self.input[0]), columns: existing(left, self.input[1]) }
-    }
-
     fn layout<T>(&self) -> Layout {
         let lanes = LINE / size_of::<T>();
         let (tiles, row, width) = (self.tiles(), self.input[2].next_multiple_of(lanes), MOST_WIDTH * lanes);
@@ -198,7 +187,8 @@ pub(crate) unsafe fn convolve<V: Vector>(
         // begins where the channels do not end.
         unsafe {
             let products = scratch.add(POINTS * layout.slabs[0]);
-            transform_inputs::<V>(winograd, layout, tiles.clone(), values, scratch);
+            let channels = 0..winograd.input[2];
+            transform_inputs::<V, false>(winograd, layout, tiles.clone(), channels, values, scratch);
             let mut at = 0;
             while at < outputs {
                 let part = Part { winograd, layout, tiles: tiles.clone(), at };
@@ -272,25 +262,34 @@ unsafe fn outputs_of_points<V: Vector>(m: [V; PATCH]) -> [V; TILE] {
     }
 }
 
-/// Transforms the inputs of some tiles: to `[point][tile][channel]`.
+/// Transforms some channels of the inputs of some tiles: to `[point][tile][channel]`. Those of a bundle are whole registers.
 ///
 /// # Safety
 /// As for [`convolve`]; `to` is the scratch memory.
 #[inline(always)]
-unsafe fn transform_inputs<V: Vector>(
+unsafe fn transform_inputs<V: Vector, const BUNDLE: bool>(
     winograd: &Winograd,
     layout: Layout,
     tiles: Range<usize>,
+    some: Range<usize>,
     values: *const V::Scalar,
     to: *mut V::Scalar,
 ) {
-    let [_, width, channels] = winograd.input;
+    let [height, width, channels] = winograd.input;
+    let across = winograd.output[1].div_ceil(TILE);
     for (t, tile) in tiles.enumerate() {
-        let Window { top, left, rows, columns } = winograd.window(tile);
+        let origin = |index: usize, axis: usize| (index * TILE) as isize - winograd.pad[axis];
+        let (top, left) = (origin(tile / across, 0), origin(tile % across, 1));
+        // Rows and columns of the patch that exist.
+        let existing = |origin: isize, size: usize| {
+            let within = |at: isize| at.clamp(0, PATCH as isize) as usize;
+            within(-origin)..within(size as isize - origin)
+        };
+        let (rows, columns) = (existing(top, height), existing(left, width));
         let whole = rows.len() == PATCH && columns.len() == PATCH;
         // Meant for pixels that exist only: others may lie anywhere.
         let corner = values.wrapping_offset((top * width as isize + left) * channels as isize);
-        for at in (0..channels).step_by(V::LANES) {
+        for at in some.clone().step_by(V::LANES) {
             let patch = Patch {
                 corner: corner.wrapping_add(at),
                 steps: [width * channels, channels],
@@ -300,8 +299,8 @@ unsafe fn transform_inputs<V: Vector>(
             };
             // SAFETY: the caller's word; a row of transformed inputs is at least as long as the channels' registers.
             unsafe {
-                let to = to.add(t * layout.row + at);
-                match (whole, patch.tail >= V::LANES) {
+                let to = to.add(t * layout.row + at - some.start);
+                match (whole, BUNDLE || patch.tail >= V::LANES) {
                     (true, true) => patch.transform::<V, true, true>(to, layout.slabs[0]),
                     (true, false) => patch.transform::<V, true, false>(to, layout.slabs[0]),
                     (false, true) => patch.transform::<V, false, true>(to, layout.slabs[0]),
@@ -310,16 +309,6 @@ unsafe fn transform_inputs<V: Vector>(
             }
         }
     }
-}
-
-/// The inputs that a tile sees.
-struct Window {
-    /// The first row and column, which may not exist.
-    top: isize,
-    left: isize,
-    /// Rows and columns from there that exist.
-    rows: Range<usize>,
-    columns: Range<usize>,
 }
 
 /// A register of channels of the inputs of a tile.
@@ -341,51 +330,28 @@ impl<T> Patch<T> {
     /// slab.
     #[inline(always)]
     unsafe fn transform<V: Vector<Scalar = T>, const WHOLE: bool, const FULL: bool>(&self, to: *mut T, slab: usize) {
-        let pixel = |i: usize, j: usize| {
-            let from = self.corner.wrapping_add(i * self.steps[0] + j * self.steps[1]);
-            // SAFETY: only pixels that exist are read; the rest is the caller's word.
-            unsafe {
-                match WHOLE || self.rows.contains(&i) {
-                    true if FULL => V::load(from),
-                    true => V::load_first(from, self.tail),
-                    false => V::zero(),
+        // SAFETY: only pixels that exist are read; the rest is the caller's word.
+        unsafe {
+            let mut half = [[V::zero(); PATCH]; PATCH];
+            for j in 0..PATCH {
+                if !WHOLE && !self.columns.contains(&j) {
+                    continue;
+                }
+                let mut column = [V::zero(); PATCH];
+                for (i, x) in column.iter_mut().enumerate() {
+                    let from = self.corner.wrapping_add(i * self.steps[0] + j * self.steps[1]);
+                    if WHOLE || self.rows.contains(&i) {
+                        *x = if FULL { V::load(from) } else { V::load_first(from, self.tail) };
+                    }
+                }
+                for (row, x) in half.iter_mut().zip(inputs_at_points(column)) {
+                    row[j] = x;
                 }
             }
-        };
-        // SAFETY: the caller's word.
-        unsafe { transform_patch(pixel, |j| WHOLE || self.columns.contains(&j), to, slab) }
-    }
-}
-
-/// Transforms the pixels of a patch, given by row and column; all of a column that does not exist are zero.
-///
-/// # Safety
-/// The instruction set of `V` must be available, and `to` writable for a register at the beginning of each slab.
-#[inline(always)]
-unsafe fn transform_patch<V: Vector>(
-    pixel: impl Fn(usize, usize) -> V,
-    exists: impl Fn(usize) -> bool,
-    to: *mut V::Scalar,
-    slab: usize,
-) {
-    // SAFETY: the caller's word.
-    unsafe {
-        let mut half = [[V::zero(); PATCH]; PATCH];
-        for j in 0..PATCH {
-            if !exists(j) {
-                continue;
-            }
-            let mut column = [V::zero(); PATCH];
-            for (i, x) in column.iter_mut().enumerate() {
-                *x = pixel(i, j);
-            }
-            for (row, x) in half.iter_mut().zip(inputs_at_points(column)) {
-                row[j] = x;
-            }
-        }
-        for (i, row) in half.into_iter().enumerate() {
-            for (j, x) in inputs_at_points(row).into_iter().enumerate() {
-                x.store(to.add((i * PATCH + j) * slab));
+            for (i, row) in half.into_iter().enumerate() {
+                for (j, x) in inputs_at_points(row).into_iter().enumerate() {
+                    x.store(to.add((i * PATCH + j) * slab));
+                }
             }
         }
     }
@@ -437,21 +403,23 @@ impl Part<'_> {
                     };
                 }
             }
-            self.transform_outputs::<V>(targets, products, WIDTH);
+            self.transform_outputs::<V, false>(targets, products, WIDTH, WIDTH * V::LANES);
         }
         WIDTH
     }
 
-    /// Transforms the products, `registers` of each tile, and adds them to the targets.
+    /// Transforms the products, `registers` of each tile and `row` numbers from one to the next, and adds them to the
+    /// targets. Those of a bundle are whole registers.
     ///
     /// # Safety
     /// As for [`Part::run`].
     #[inline(always)]
-    unsafe fn transform_outputs<V: Vector>(
+    unsafe fn transform_outputs<V: Vector, const BUNDLE: bool>(
         &self,
         (targets, bias): (*mut V::Scalar, Option<*const V::Scalar>),
         products: *const V::Scalar,
         registers: usize,
+        row: usize,
     ) {
         let [height, width, n] = self.winograd.output;
         let across = width.div_ceil(TILE);
@@ -462,16 +430,19 @@ impl Part<'_> {
                 let at = self.at + k * V::LANES;
                 // SAFETY: pixels lie within the outputs, and channels are below `n`.
                 unsafe {
-                    let from = products.add((t * registers + k) * V::LANES);
+                    let from = products.add(t * row + k * V::LANES);
                     let to = targets.add((top * width + left) * n + at);
                     let steps = [width * n, n];
                     let begin = bias.map_or((to.cast_const(), steps), |bias| (bias.add(at), [0, 0]));
                     let place = Place { steps, rows, columns, tail: n - at };
-                    let whole = rows == TILE && columns == TILE;
-                    match (whole, place.tail >= V::LANES) {
-                        (true, true) => place.transform::<V, true, true>(to, begin, from, self.layout.slabs[1]),
-                        (false, true) => place.transform::<V, false, true>(to, begin, from, self.layout.slabs[1]),
-                        (_, false) => place.transform::<V, false, false>(to, begin, from, self.layout.slabs[1]),
+                    let slab = self.layout.slabs[1];
+                    // Whole tiles of a bundle need no decisions; a single image has too few registers for longer code to pay.
+                    if BUNDLE && rows == TILE && columns == TILE {
+                        place.transform::<V, true, true>(to, begin, from, slab);
+                    } else if BUNDLE || place.tail >= V::LANES {
+                        place.transform::<V, false, true>(to, begin, from, slab);
+                    } else {
+                        place.transform::<V, false, false>(to, begin, from, slab);
                     }
                 }
             }
@@ -493,7 +464,8 @@ struct Place {
 impl Place {
     /// # Safety
     /// The instruction set of `V` must be available, and pixels that exist valid for what there is of a register: for all
-    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be readable for a register at the beginning of each slab.
+    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be
+    /// readable for a register at the beginning of each slab.
     #[inline(always)]
     unsafe fn transform<V: Vector, const WHOLE: bool, const FULL: bool>(
         &self,

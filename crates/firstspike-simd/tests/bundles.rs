@@ -1,6 +1,6 @@
 //! Kernels over bundles of images against the same kernels image by image, at every level of this processor.
 
-use firstspike_simd::{Element, Level, Sliding, Taps};
+use firstspike_simd::{Active, BundleCounts, Element, Level, Sliding, Taps};
 use proptest::prelude::*;
 
 /// A precision with what the tests need to know of it.
@@ -124,8 +124,9 @@ fn rectification<T: Float>(pixels: usize, channels: usize, range: [f64; 2], numb
         let mut bundle: Vec<T> = numbers.map(|&x| T::from_f64(x)).collect();
         let mut images: Vec<Vec<T>> = (0..lanes).map(|image| lane(&bundle, lanes, image)).collect();
         let (mut starts, mut spikes) = (vec![7; pixels + 1], vec![1; lanes]);
-        let seen = T::rectify_bundle(level, &mut bundle, channels, range, &mut starts, &mut spikes);
-        let (mut sums, mut extremes) = (vec![7; pixels + 1], [0.0f64; 2]);
+        let counts = BundleCounts { starts: &mut starts, spikes: &mut spikes, active: None };
+        let seen = T::rectify_bundle(level, &mut bundle, channels, range, counts);
+        let (mut sums, mut extremes) = (vec![0; pixels + 1], [0.0f64; 2]);
         for (image, values) in images.iter_mut().enumerate() {
             let mut own = vec![0; pixels + 1];
             let [least, most] = T::rectify(level, values, channels, range, &mut own).map(T::to_f64);
@@ -138,8 +139,51 @@ fn rectification<T: Float>(pixels: usize, channels: usize, range: [f64; 2], numb
     }
 }
 
+/// Of images in which some neurons are silent.
+fn active<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs]: [usize; 2], numbers: &[f64]) {
+    let columns = Axis { dilation: 1, ..columns };
+    let (image, kernel) = ([rows.input, columns.input, inputs], [rows.kernel, columns.kernel]);
+    let sliding = Sliding::new(image, outputs, 1, kernel, [rows.dilation, 1], rows.taps(), columns.taps());
+    let mut next = numbers.iter().copied().cycle();
+    let mut some = |count: usize| -> Vec<T> { (0..count).map(|_| T::from_f64(next.next().unwrap())).collect() };
+    let weights = some(kernel[0] * kernel[1] * inputs * outputs);
+    let bias = some(outputs);
+    for level in Level::available() {
+        let lanes = T::lanes(level);
+        let (mut values, start) = (some(sliding.inputs() * lanes), some(sliding.targets() * lanes));
+        let shares = some(sliding.inputs());
+        for (neuron, share) in values.chunks_exact_mut(lanes).zip(shares) {
+            if share.to_f64() < 0.3 {
+                neuron.fill(T::from_f64(-1.0));
+            }
+        }
+        let (mut starts, mut spikes) = (vec![0; rows.input * columns.input + 1], vec![0; lanes]);
+        let mut active = Active::default();
+        let counts = BundleCounts { starts: &mut starts, spikes: &mut spikes, active: Some(&mut active) };
+        T::rectify_bundle(level, &mut values, inputs, [0.0, 1.0].map(T::from_f64), counts);
+        let spiking = values.chunks_exact(lanes).filter(|neuron| neuron.iter().any(|x| x.to_f64() > 0.0)).count();
+        assert_eq!((active.len(), active.is_empty()), (spiking, spiking == 0), "{level}");
+        for bias in [None, Some(bias.as_slice())] {
+            let [mut sums, mut all] = [start.clone(), start.clone()];
+            T::convolve_active(level, &sliding, &mut sums, bias, &weights, &values, &active);
+            T::convolve_bundle(level, &sliding, &mut all, bias, &weights, &values);
+            assert_eq!(sums, all, "{level}: what is silent adds nothing");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn silent_neurons_add_nothing(
+        (rows, columns) in (axes(), axes()),
+        (inputs, outputs) in (1usize..6, 1usize..40),
+        numbers in prop::collection::vec(-1.0f64..1.0, 500..600),
+    ) {
+        active::<f32>([rows, columns], [inputs, outputs], &numbers);
+        active::<f64>([rows, columns], [inputs, outputs], &numbers);
+    }
 
     #[test]
     fn convolutions_equal_those_of_each_image(
@@ -203,5 +247,23 @@ fn uneven_targets_are_refused() {
 fn missing_counters_are_refused() {
     let level = Level::best();
     let mut sums = vec![0.0; f32::lanes(level)];
-    f32::rectify_bundle(level, &mut sums, 1, [0.0, 1.0], &mut [0; 2], &mut []);
+    f32::rectify_bundle(
+        level,
+        &mut sums,
+        1,
+        [0.0, 1.0],
+        BundleCounts { starts: &mut [0; 2], spikes: &mut [], active: None },
+    );
+}
+
+#[test]
+#[should_panic(expected = "neurons of this image")]
+fn neurons_of_other_images_are_refused() {
+    let level = Level::best();
+    let lanes = f32::lanes(level);
+    let (mut values, mut active) = (vec![1.0; 2 * lanes], Active::default());
+    let counts = BundleCounts { starts: &mut [0; 2], spikes: &mut vec![0; lanes], active: Some(&mut active) };
+    f32::rectify_bundle(level, &mut values, 2, [0.0, 1.0], counts);
+    let (targets, values) = (&mut vec![0.0; lanes], &values[..lanes]);
+    f32::convolve_active(level, &pixel(), targets, None, &[1.0], values, &active);
 }

@@ -422,6 +422,9 @@ fn three(input: usize, output: usize, pad: isize) -> Axis {
     Axis { input, output, kernel: 3, stride: 1, dilation: 1, pad }
 }
 
+/// What came out of two images at a level.
+type Results<T> = Vec<(Level, [Vec<T>; 2])>;
+
 /// Minimal filtering: at each level the results of two images, in turn, what they should be, and the largest that a sum of
 /// magnitudes may be.
 fn tiles<T: Float>(
@@ -429,7 +432,7 @@ fn tiles<T: Float>(
     columns: Axis,
     [inputs, outputs]: [usize; 2],
     mut next: impl FnMut() -> [f64; 3],
-) -> (Vec<(Level, [Vec<T>; 2])>, [Vec<f64>; 2], f64) {
+) -> (Results<T>, [Vec<f64>; 2], f64) {
     let weights: Vec<T> = (0..9 * inputs * outputs).map(|_| T::from_f64(next()[0])).collect();
     let values: Vec<T> = (0..rows.input * columns.input * inputs).map(|_| T::from_f64(next()[1])).collect();
     let start: Vec<T> = (0..rows.output * columns.output * outputs).map(|_| T::from_f64(next()[2])).collect();
@@ -578,7 +581,7 @@ fn many_tiles_equal_the_naive_twin() {
     check_tiles::<f32>(three(41, 41, 1), three(38, 39, 2), [40, 17], &[0.5, -1.25, 0.75]);
 }
 
-/// Packs of one output on an axis, of channels that fit no block of registers, and of more channels than are kept at once.
+/// Bundles of one output on an axis, of channels that fit no block of registers, and of more channels than are kept at once.
 #[test]
 fn bundles_of_all_channels_equal_the_naive_twin() {
     for outputs in [15, 31, 65, 130] {

@@ -1,9 +1,9 @@
 //! Several images at once, each in a lane of the processor's registers: what narrow layers take least with.
 //!
-//! A bundle's layers are dense, since some image has a spike almost everywhere; then a weight that is read serves all
-//! images, and no register is filled in part. That is the fastest way for small networks, whose layers have few channels and
-//! cost more time to look through than to compute. What is counted is the same as for each image alone, and so are results,
-//! but for rounding.
+//! Neurons that are silent in all images are left out where they are many; else layers are dense. A weight that is read
+//! serves all images, and no register is filled in part. That is the fastest way for small networks, whose layers have few
+//! channels and cost more time to look through than to compute. What is counted is the same as for each image alone, and so
+//! are results, but for rounding; they do not depend on which images make a bundle.
 
 use super::Workspace;
 use crate::aligned::Aligned;
@@ -11,7 +11,8 @@ use crate::network::{NOWHERE, Network, Population, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
 use crate::record::Counts;
-use crate::synapse::{PoolScratch, Sums};
+use crate::synapse::{Path, PoolScratch, Projection, Sums};
+use firstspike_simd::{Active, BundleCounts};
 
 /// Bytes of a population in all images of a bundle that stay in the second-level cache until they are read.
 const CACHED: usize = 512 << 10;
@@ -26,6 +27,8 @@ struct Signals<T> {
     values: Aligned<T>,
     /// How many spikes of all images there are before each pixel, and behind the last; nothing where neurons do not spike.
     starts: Vec<u32>,
+    /// Neurons that spike in any image, where a layer asks for them.
+    active: Option<Active>,
 }
 
 /// Memory of a bundle of images.
@@ -78,9 +81,14 @@ pub(crate) fn pays<T: Real>(populations: &[Population<T>], timings: &[Option<Tim
 impl<T: Real> Bundle<T> {
     pub(super) fn new(network: &Network<T>) -> Self {
         let lanes = T::lanes(network.level());
-        let signals = |(index, population): (usize, &Population<T>)| Signals {
-            values: Aligned::zeros(population.shape.len() * lanes),
-            starts: vec![0; network.timing(index).map_or(0, |_| population.shape.pixels() + 1)],
+        let signals = |(index, population): (usize, &Population<T>)| {
+            let mut targets = network.targets(index).iter().map(|&target| network.projection(target));
+            let asked = network.timing(index).is_some() && targets.any(Projection::asks_for_active);
+            Signals {
+                values: Aligned::zeros(population.shape.len() * lanes),
+                starts: vec![0; network.timing(index).map_or(0, |_| population.shape.pixels() + 1)],
+                active: asked.then(Active::default),
+            }
         };
         let signals = network.populations().iter().enumerate().map(signals).collect();
         Self { signals, spikes: vec![0; lanes], scratch: PoolScratch::default() }
@@ -109,7 +117,7 @@ impl<T: Real> Bundle<T> {
         let Population { shape, stage, .. } = &network.populations()[index];
         let (level, lanes) = (network.level(), self.spikes.len());
         let (done, rest) = self.signals.split_at_mut(index);
-        let Signals { values: out, starts } = &mut rest[0];
+        let Signals { values: out, starts, active } = &mut rest[0];
         let mut range = T::EVERYTHING;
         match stage {
             Stage::Input { encoder, .. } => {
@@ -121,13 +129,17 @@ impl<T: Real> Bundle<T> {
             Stage::Neurons { projections, bias, neuron } => {
                 let mut sums = Sums::begin_bundle(out, bias, *shape, lanes);
                 for projection in projections {
-                    let Signals { values, starts } = &done[projection.source()];
-                    projection.gather_bundle(level, values, &mut sums, lanes, &mut self.scratch);
-                    let operations = projection.connections() * lanes as u64;
-                    counts.operations += operations;
+                    let Signals { values, starts, active } = &done[projection.source()];
+                    let inputs = (&**values, active.as_ref());
+                    let path = projection.gather_bundle(level, inputs, &mut sums, lanes, &mut self.scratch);
+                    let added = match (path, active) {
+                        (Path::Events, Some(active)) => projection.events_before(active.starts()),
+                        _ => projection.connections(),
+                    };
+                    counts.operations += added * lanes as u64;
                     if !starts.is_empty() {
                         counts.synaptic_events += projection.events_before(starts);
-                        counts.dense += lanes as u64;
+                        counts.dense += if path == Path::Dense { lanes as u64 } else { 0 };
                     }
                 }
                 drop(sums);
@@ -164,7 +176,8 @@ impl<T: Real> Bundle<T> {
         if starts.is_empty() {
             return;
         }
-        let [least, most] = T::rectify_bundle(level, out, shape.channels, range, starts, &mut self.spikes);
+        let counted = BundleCounts { starts, spikes: &mut self.spikes, active: active.as_mut() };
+        let [least, most] = T::rectify_bundle(level, out, shape.channels, range, counted);
         counts.spikes += u64::from(starts[shape.pixels()]);
         if let Stage::Neurons { neuron: Neuron::Ttfs(ttfs), .. } = stage
             && (most > ttfs.window || -least > ttfs.window)

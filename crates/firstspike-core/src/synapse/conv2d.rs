@@ -7,7 +7,7 @@ use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
 use crate::synapse::{BandScratch, ConvolutionScratch, Path, Paths, Sums};
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
+use firstspike_simd::{Active, Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -412,30 +412,43 @@ impl<T: Real> Conv2d<T> {
         cost.map_or(0.0, |(_, cost)| cost.fixed + spikes * cost.spike)
     }
 
+    /// Whether so many neurons, which alone spike in any image of a bundle, are added up faster than all: a model. Results
+    /// must not depend on the other images, so that there is no choice where tiles are summed up, which rounds otherwise.
+    pub(super) fn sparse_bundle(&self, active: usize) -> bool {
+        let Geometry { output, dilation, .. } = &self.geometry;
+        let (way, dense) = self.bundled();
+        if way == Way::Winograd || self.groups != 1 || dilation[1] != 1 {
+            return false;
+        }
+        let lanes = 64.0 / size_of::<T>() as f64;
+        let share = active as f64 / self.geometry.input.len() as f64;
+        // Where a row of taps ends is not expected.
+        let rows = (output.pixels() * self.geometry.kernel[0] * output.channels.div_ceil(16)) as f64;
+        share * 1.1 * dense + 15.0 * rows / lanes < dense
+    }
+
     /// Adds one value per neuron up, in several images at once.
     pub(super) fn gather_bundle(
         &self,
         level: Level,
         values: &[T],
+        active: Option<&Active>,
         sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
-    ) {
+    ) -> Path {
         let (sums, bias) = sums.parts();
+        if let Some(active) = active.filter(|active| self.sparse_bundle(active.len())) {
+            T::convolve_active(level, &self.sliding, sums, bias, &self.weights, values, active);
+            return Path::Events;
+        }
         match &self.tiled {
             Some(tiled) if self.bundled().0 == Way::Winograd => {
-                let tiles = &mut scratch.of_all().tiles;
-                T::convolve_bundle_tiles(
-                    level,
-                    &tiled.winograd,
-                    sums,
-                    bias,
-                    tiled.packed(&self.weights),
-                    values,
-                    tiles,
-                );
+                let (packed, tiles) = (tiled.packed(&self.weights), &mut scratch.of_all().tiles);
+                T::convolve_bundle_tiles(level, &tiled.winograd, sums, bias, packed, values, tiles);
             }
             _ => T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values),
         }
+        Path::Dense
     }
 
     /// The way that takes least, if values of all neurons are at hand or not.

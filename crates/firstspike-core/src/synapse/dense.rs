@@ -4,9 +4,9 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::SpikeList;
-use crate::synapse::Sums;
+use crate::synapse::{Path, Sums};
 use crate::weights::RawWeights;
-use firstspike_simd::{Level, Sliding, Taps};
+use firstspike_simd::{Active, Level, Sliding, Taps};
 
 /// A matrix of weights, one row of targets per presynaptic neuron.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Dense<T> {
     outputs: usize,
     /// `[input][output]`.
     weights: Aligned<T>,
-    /// As a convolution with one tap of an image of one pixel.
+    /// As a convolution with as many taps as there are pixels.
     sliding: Sliding,
 }
 
@@ -45,8 +45,10 @@ impl<T: Real> Dense<T> {
             let neuron = order.map_or(i, |order| order[i] as usize);
             (neuron * outputs + o, i, o)
         })?;
-        let single = || vec![Taps { first: 0, count: 1, start: 0 }];
-        let sliding = Sliding::new([1, 1, inputs], outputs, 1, [1, 1], [1, 1], single(), single());
+        let all = |count: usize| vec![Taps { first: 0, count, start: 0 }];
+        let Shape { height, width, channels } = input;
+        let (image, kernel) = ([height, width, channels], [height, width]);
+        let sliding = Sliding::new(image, outputs, 1, kernel, [1, 1], all(height), all(width));
         Ok(Self { input, outputs, weights, sliding })
     }
 
@@ -78,9 +80,20 @@ impl<T: Real> Dense<T> {
         T::accumulate_spikes(level, potentials, &self.weights, self.outputs, &spikes.keys, 0, &spikes.values);
     }
 
-    pub(super) fn gather_bundle(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>) {
+    pub(super) fn gather_bundle(
+        &self,
+        level: Level,
+        values: &[T],
+        active: Option<&Active>,
+        sums: &mut Sums<'_, T>,
+    ) -> Path {
         let (sums, bias) = sums.parts();
-        T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values);
+        let Some(active) = active else {
+            T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values);
+            return Path::Dense;
+        };
+        T::convolve_active(level, &self.sliding, sums, bias, &self.weights, values, active);
+        Path::Events
     }
 
     pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {

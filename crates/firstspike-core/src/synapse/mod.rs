@@ -24,7 +24,7 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
-use firstspike_simd::Level;
+use firstspike_simd::{Active, Level};
 use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
@@ -117,13 +117,21 @@ impl<T: Real> Synapse<T> {
     }
 
     /// Adds one value per neuron up, in several images at once.
-    fn gather_bundle(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>, scratch: &mut ConvolutionScratch<T>) {
+    fn gather_bundle(
+        &self,
+        level: Level,
+        values: &[T],
+        active: Option<&Active>,
+        sums: &mut Sums<'_, T>,
+        scratch: &mut ConvolutionScratch<T>,
+    ) -> Path {
         match self {
-            Self::Dense(dense) => dense.gather_bundle(level, values, sums),
-            Self::Conv2d(conv) => conv.gather_bundle(level, values, sums, scratch),
+            Self::Dense(dense) => return dense.gather_bundle(level, values, active, sums),
+            Self::Conv2d(conv) => return conv.gather_bundle(level, values, active, sums, scratch),
             // Numbers side by side are as good as those of one image.
             Self::Identity(_) => self.gather_values(level, values, sums, scratch),
         }
+        Path::Dense
     }
 
     /// On one axis: the output indices that input index `input` reaches. A dense synapse has one pixel of outputs.
@@ -157,7 +165,7 @@ pub enum Paths {
 
 /// How spikes were added up: one by one, or with all neurons that did not spike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Path {
+pub(crate) enum Path {
     Events,
     Dense,
 }
@@ -421,21 +429,33 @@ impl<T: Real> Projection<T> {
         self.connections()
     }
 
-    /// The same in several images at once, numbers of a neuron side by side.
+    /// Whether [`Projection::gather_bundle`] asks for the neurons that spike in any image, if they are few enough.
+    pub(crate) fn asks_for_active(&self) -> bool {
+        self.pool.is_none()
+            && match &self.synapse {
+                Synapse::Dense(_) => true,
+                // Worth it only if there is much to gain.
+                Synapse::Conv2d(conv) => conv.sparse_bundle(self.input().len() * 3 / 4),
+                Synapse::Identity(_) => false,
+            }
+    }
+
+    /// The same in several images at once, numbers of a neuron side by side; `active` are those that spike in any image, if
+    /// that is known. Returns whether others were added up too.
     pub(crate) fn gather_bundle(
         &self,
         level: Level,
-        values: &[T],
+        (values, active): (&[T], Option<&Active>),
         sums: &mut Sums<'_, T>,
         images: usize,
         scratch: &mut PoolScratch<T>,
-    ) {
+    ) -> Path {
         let PoolScratch { values: pooled, convolution, .. } = scratch;
         if let Some(pool) = &self.pool {
             pool.pool_values(values, images, pooled);
-            self.synapse.gather_bundle(level, pooled, sums, convolution);
+            self.synapse.gather_bundle(level, pooled, None, sums, convolution)
         } else {
-            self.synapse.gather_bundle(level, values, sums, convolution);
+            self.synapse.gather_bundle(level, values, active, sums, convolution)
         }
     }
 

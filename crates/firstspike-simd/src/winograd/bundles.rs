@@ -1,19 +1,30 @@
-//! Bundles: as many images at once as a register has lanes, one in each. What one neuron has in them is a register, so to
-//! the transforms a bundle is an image with as many times its channels; weights are the same in all lanes.
+//! Bundles: as many images at once as a register has lanes, one image in each. What one neuron has in them is a register, so
+//! to the transforms a bundle is an image with as many times its channels; weights are the same in all lanes.
 
-use super::{CACHED, CHAIN, LINE, Layout, PATCH, POINTS, Part, Window, Winograd, transform_patch};
+use super::{CACHED, CHAIN, LINE, Layout, POINTS, Part, Winograd, transform_inputs};
 use crate::vector::Vector;
-use std::ops::Range;
 
 /// Channels of the output whose products are kept at once, at most.
 const MOST_CHANNELS: usize = 64;
 
-/// What is gone through at once.
+/// Registers from what one point has of a group of [`CHAIN`] channels to what the next has. A register more than it holds,
+/// for the reason that a [`Layout`] has; a constant, so that the places of all points are one pointer's neighbours.
+const APART: usize = CHAIN + 1;
+
+/// Registers of a group of channels, at all points.
+const GROUP: usize = POINTS * APART;
+
+/// What is gone through at once. Between the transforms lies `[tile][group of channels][point][channel of the group]`.
 #[derive(Clone, Copy)]
 struct Steps {
-    layout: Layout,
+    tiles: usize,
     /// Channels of the output.
     channels: usize,
+}
+
+/// Registers of a tile, of so many channels.
+fn groups(channels: usize) -> usize {
+    channels.div_ceil(CHAIN) * GROUP
 }
 
 impl Winograd {
@@ -26,17 +37,15 @@ impl Winograd {
     /// Two tiles are enough for each weight to be used by as many multiplications as take the time of its load; more would
     /// only take more of the cache, which the activations of a bundle need.
     fn steps<T>(&self, lanes: usize) -> Steps {
-        let (tiles, inputs, channels) = (self.tiles(), self.input[2], self.output[2].min(MOST_CHANNELS));
+        let (all, inputs, channels) = (self.tiles(), self.input[2], self.output[2].min(MOST_CHANNELS));
         let most = (CACHED / 2 / (POINTS * (inputs + channels) * lanes * size_of::<T>())).max(2);
-        let tiles = tiles.div_ceil(tiles.div_ceil(most));
-        let slabs = [inputs, channels].map(|length| tiles * length * lanes + LINE / size_of::<T>());
-        Steps { layout: Layout { tiles, row: inputs * lanes, slabs }, channels }
+        Steps { tiles: all.div_ceil(all.div_ceil(most)), channels }
     }
 
-    /// Numbers that lie between the transforms of a bundle, with the registers that these begin at.
+    /// Numbers that lie between the transforms of a bundle, with the registers that outputs begin at.
     pub(crate) fn bundle_scratch<T>(&self, lanes: usize) -> usize {
-        let slabs = self.steps::<T>(lanes).layout.slabs;
-        POINTS * slabs.iter().sum::<usize>() + (self.input[2] + self.output[2]) * lanes
+        let Steps { tiles, channels } = self.steps::<T>(lanes);
+        (tiles * (groups(self.input[2]) + groups(channels)) + self.output[2]) * lanes
     }
 }
 
@@ -55,66 +64,37 @@ pub(crate) unsafe fn convolve_bundle<V: Vector>(
     values: *const V::Scalar,
     scratch: *mut V::Scalar,
 ) {
-    let Steps { layout, channels } = winograd.steps::<V::Scalar>(V::LANES);
+    let Steps { tiles: most, channels } = winograd.steps::<V::Scalar>(V::LANES);
     let wide = &winograd.wide(V::LANES);
     let (all, inputs, outputs) = (winograd.tiles(), winograd.input[2], winograd.output[2]);
-    // SAFETY: the caller's word; slabs of products begin behind all of transformed inputs, behind them registers of zeros,
-    // and then of biases.
+    let rows = [inputs, channels].map(|channels| groups(channels) * V::LANES);
+    let layout = Layout { tiles: most, row: rows[0], slabs: [APART * V::LANES; 2] };
+    // SAFETY: the caller's word; products begin behind all transformed inputs, and registers of biases behind all products.
     unsafe {
-        let products = scratch.add(POINTS * layout.slabs[0]);
-        let zeros = products.add(POINTS * layout.slabs[1]);
-        for channel in 0..inputs {
-            V::zero().store(zeros.add(channel * V::LANES));
-        }
+        let products = scratch.add(most * rows[0]);
         let bias = bias.map(|bias| {
-            let registers = zeros.add(inputs * V::LANES);
+            let registers = products.add(most * rows[1]);
             for channel in 0..outputs {
                 V::splat(*bias.add(channel)).store(registers.add(channel * V::LANES));
             }
             registers.cast_const()
         });
-        for first in (0..all).step_by(layout.tiles) {
-            let tiles = first..all.min(first + layout.tiles);
-            transform_inputs::<V>(wide, layout, tiles.clone(), (values, zeros), scratch);
+        for first in (0..all).step_by(most) {
+            let tiles = first..all.min(first + most);
+            for at in (0..inputs).step_by(CHAIN) {
+                let group = at * V::LANES..inputs.min(at + CHAIN) * V::LANES;
+                let to = scratch.add(groups(at) * V::LANES);
+                transform_inputs::<V, true>(wide, layout, tiles.clone(), group, values, to);
+            }
             for at in (0..outputs).step_by(channels) {
                 let channels = channels.min(outputs - at);
-                let block = Block { winograd, layout, tiles: tiles.len(), at, channels };
+                let block = Block { winograd, rows, tiles: tiles.len(), at, channels };
                 block.multiply_points::<V>(weights, scratch, products);
-                let part = Part { winograd: wide, layout, tiles: tiles.clone(), at: at * V::LANES };
-                part.transform_outputs::<V>((targets, bias), products, channels);
-            }
-        }
-    }
-}
-
-/// Transforms the inputs of some tiles of a bundle that is seen as one image: to `[point][tile][channel]`. Pixels that do not
-/// exist are read from `zeros`, so that no tile takes another path.
-///
-/// # Safety
-/// As for [`convolve_bundle`]; `to` is the scratch memory, and there must be zeros for all channels.
-#[inline(always)]
-unsafe fn transform_inputs<V: Vector>(
-    wide: &Winograd,
-    layout: Layout,
-    tiles: Range<usize>,
-    (values, zeros): (*const V::Scalar, *const V::Scalar),
-    to: *mut V::Scalar,
-) {
-    let [_, width, channels] = wide.input;
-    for (t, tile) in tiles.enumerate() {
-        let Window { top, left, rows, columns } = wide.window(tile);
-        let corner = values.wrapping_offset((top * width as isize + left) * channels as isize);
-        let mut pixels = [[zeros; PATCH]; PATCH];
-        for i in rows {
-            for j in columns.clone() {
-                pixels[i][j] = corner.wrapping_add((i * width + j) * channels);
-            }
-        }
-        for at in (0..channels).step_by(V::LANES) {
-            // SAFETY: pixels exist, or are zeros, and channels are whole registers; the rest is the caller's word.
-            unsafe {
-                let to = to.add(t * layout.row + at);
-                transform_patch(|i, j| V::load(pixels[i][j].add(at)), |_| true, to, layout.slabs[0]);
+                for k in (0..channels).step_by(CHAIN) {
+                    let part = Part { winograd: wide, layout, tiles: tiles.clone(), at: (at + k) * V::LANES };
+                    let products = products.add(groups(k) * V::LANES);
+                    part.transform_outputs::<V, true>((targets, bias), products, CHAIN.min(channels - k), rows[1]);
+                }
             }
         }
     }
@@ -123,14 +103,15 @@ unsafe fn transform_inputs<V: Vector>(
 /// Some tiles, and some channels of the output from `at` on.
 struct Block<'a> {
     winograd: &'a Winograd,
-    layout: Layout,
+    /// Numbers from one tile's transformed inputs, and products, to those of the next.
+    rows: [usize; 2],
     tiles: usize,
     at: usize,
     channels: usize,
 }
 
 impl Block<'_> {
-    /// Sums up the products of all points: to `[point][tile][channel]`, of the channels of the block.
+    /// Sums up the products of all points.
     ///
     /// # Safety
     /// As for [`convolve_bundle`]; `inputs` must have been transformed, and there be room for products.
@@ -146,11 +127,11 @@ impl Block<'_> {
             // SAFETY: points and tiles are those that there are; the rest is the caller's word.
             unsafe {
                 let weights = weights.add(point * slab);
-                let inputs = inputs.add(point * self.layout.slabs[0]);
-                let to = to.add(point * self.layout.slabs[1]);
+                let inputs = inputs.add(point * APART * V::LANES);
+                let to = to.add(point * APART * V::LANES);
                 let mut t = 0;
                 while t < self.tiles {
-                    let (inputs, to) = (inputs.add(t * self.layout.row), to.add(t * self.channels * V::LANES));
+                    let (inputs, to) = (inputs.add(t * self.rows[0]), to.add(t * self.rows[1]));
                     t += match self.tiles - t {
                         1 if V::REGISTERS >= 32 => self.multiply_row::<V, 1, 16>(weights, inputs, to),
                         2 if V::REGISTERS >= 32 => self.multiply_row::<V, 2, 8>(weights, inputs, to),
@@ -184,7 +165,7 @@ impl Block<'_> {
             // SAFETY: channels are those that there are; the rest is the caller's word.
             unsafe {
                 let weights = weights.add(at / line * self.winograd.input[2] * line + at % line);
-                let to = to.add(k * V::LANES);
+                let to = to.add((groups(k / CHAIN * CHAIN) + k % CHAIN) * V::LANES);
                 k += match self.channels - k {
                     left if left >= WIDTH => self.multiply::<V, TILES, WIDTH>(weights, inputs, to),
                     left if left >= 8 && WIDTH > 8 => self.multiply::<V, TILES, 8>(weights, inputs, to),
@@ -201,8 +182,8 @@ impl Block<'_> {
     /// how many channels these were.
     ///
     /// # Safety
-    /// As for [`Block::multiply_row`]; there must be so many channels, which may begin within a line of weights, but then
-    /// must end with it.
+    /// As for [`Block::multiply_row`]; there must be so many channels, which may begin within a line of weights, or a
+    /// group of products, but then must end within it.
     #[inline(always)]
     unsafe fn multiply<V: Vector, const TILES: usize, const WIDTH: usize>(
         &self,
@@ -211,15 +192,16 @@ impl Block<'_> {
         to: *mut V::Scalar,
     ) -> usize {
         let line = LINE / size_of::<V::Scalar>();
-        let (channels, row) = (self.winograd.input[2], self.layout.row);
+        let channels = self.winograd.input[2];
         // SAFETY: channels are below `channels`; the rest is the caller's word.
         unsafe {
             for first in (0..channels).step_by(CHAIN) {
+                let inputs = inputs.add(groups(first) * V::LANES);
                 let mut sums = [[V::zero(); WIDTH]; TILES];
                 for channel in first..channels.min(first + CHAIN) {
                     let mut x = [V::zero(); TILES];
                     for (t, x) in x.iter_mut().enumerate() {
-                        *x = V::load(inputs.add(t * row + channel * V::LANES));
+                        *x = V::load(inputs.add(t * self.rows[0] + (channel - first) * V::LANES));
                     }
                     for k in 0..WIDTH {
                         let weights = weights.add((k / line * channels + channel) * line + k % line);
@@ -231,7 +213,7 @@ impl Block<'_> {
                 }
                 for (t, sums) in sums.into_iter().enumerate() {
                     for (k, sum) in sums.into_iter().enumerate() {
-                        let to = to.add((t * self.channels + k) * V::LANES);
+                        let to = to.add(t * self.rows[1] + k * V::LANES);
                         let sum = if first == 0 { sum } else { V::load(to).add(sum) };
                         sum.store(to);
                     }
