@@ -2,30 +2,23 @@
 
 use crate::convolution::{Sliding, Taps, load, store};
 use crate::vector::Vector;
-use std::ops::Range;
 
-/// Rows of outputs that are made for one register of channels before the next: the inputs that they share stay in the
-/// first-level cache, and those of all channels in the second.
-const BAND: usize = 8;
-
-/// One register of channels: where the first is.
+/// Channels of output pixels.
 #[derive(Clone, Copy)]
-struct Strip<T> {
+struct Images<T> {
     targets: *mut T,
     /// What is added to, and from one pixel's to the next.
     begin: (*const T, usize),
     weights: *const T,
     values: *const T,
-    /// Channels in the last register.
-    tail: usize,
 }
 
 /// Adds one value per neuron to what targets begin at, with so many numbers from one pixel's to the next, each channel to
 /// its own.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; targets, what they begin at, weights and values must have the sizes of `sliding`, whose groups
-/// must have one input and one output.
+/// The instruction set of `V` must be available; targets, what they begin at, weights and values must have the sizes of
+/// `sliding`, whose groups must have one input and one output.
 #[inline(always)]
 pub(crate) unsafe fn convolve<V: Vector>(
     sliding: &Sliding,
@@ -34,279 +27,132 @@ pub(crate) unsafe fn convolve<V: Vector>(
     weights: *const V::Scalar,
     values: *const V::Scalar,
 ) {
-    let all = Strip { targets, begin, weights, values, tail: 0 };
-    let [height, width, _] = sliding.input;
-    let fits = sliding.kernel[0] <= height && sliding.kernel[1] <= width && sliding.dilation == [1, 1];
-    let step = if fits { sliding.step } else { None };
-    // SAFETY: the caller's word; kernels fit into the image.
+    let images = Images { targets, begin, weights, values };
+    let step = if sliding.dilation[1] == 1 { sliding.step } else { None };
+    // SAFETY: the caller's word; taps and steps are those of `sliding`, or any.
     unsafe {
         match (sliding.kernel, step) {
-            ([3, 3], Some(1)) => strips::<V, 3, 1>(sliding, all),
-            ([3, 3], Some(2)) => strips::<V, 3, 2>(sliding, all),
-            ([5, 5], Some(1)) => strips::<V, 5, 1>(sliding, all),
-            ([5, 5], Some(2)) => strips::<V, 5, 2>(sliding, all),
-            _ => strips::<V, 0, 0>(sliding, all),
+            ([3, 3], Some(1)) => rows::<V, 3, 1>(sliding, images),
+            ([3, 3], Some(2)) => rows::<V, 3, 2>(sliding, images),
+            ([5, 5], Some(1)) => rows::<V, 5, 1>(sliding, images),
+            ([5, 5], Some(2)) => rows::<V, 5, 2>(sliding, images),
+            _ => rows::<V, 0, 0>(sliding, images),
         }
     }
 }
 
-/// Kernels of `TAPS` rows and columns, `STEP` columns apart; any, if there are no taps.
+/// Goes through the outputs in the order in which they lie, with all channels of a few pixels before the next pixels:
+/// strips of few channels would take what is beyond the second level of the cache, and what lies in the same sets of the
+/// first, line by line. Pixels that have all taps are taken several at once. Kernels have `TAPS` rows and columns, `STEP`
+/// columns apart, or any if these are zero.
 ///
 /// # Safety
-/// As for [`convolve`]; `TAPS` rows and columns must fit into the image.
+/// As for [`convolve`]; `TAPS` and `STEP` must be those of `sliding`.
 #[inline(always)]
-unsafe fn strips<V: Vector, const TAPS: usize, const STEP: usize>(sliding: &Sliding, all: Strip<V::Scalar>) {
-    let (rows, channels) = (sliding.rows.len(), sliding.outputs);
-    for first in (0..rows).step_by(BAND) {
-        let band = first..(first + BAND).min(rows);
-        for at in (0..channels).step_by(V::LANES) {
-            // SAFETY: a channel that exists; the rest is the caller's word.
-            unsafe {
-                let strip = Strip {
-                    targets: all.targets.add(at),
-                    begin: (all.begin.0.add(at), all.begin.1),
-                    weights: all.weights.add(at),
-                    values: all.values.add(at),
-                    tail: channels - at,
-                };
-                match (TAPS, strip.tail >= V::LANES) {
-                    (0, true) => add_any::<V, false>(sliding, band.clone(), strip),
-                    (0, false) => add_any::<V, true>(sliding, band.clone(), strip),
-                    (_, true) => add_band::<V, TAPS, STEP, false>(sliding, band.clone(), strip),
-                    (_, false) => add_band::<V, TAPS, STEP, true>(sliding, band.clone(), strip),
-                }
-            }
-        }
-    }
-}
-
-/// How many of the first outputs on an axis have all taps; one, if the first has not.
-#[inline(always)]
-fn alike(taps: &[Taps], all: usize) -> usize {
-    taps.iter().take_while(|taps| taps.count == all).count().max(1)
-}
-
-/// Goes through rectangles of outputs that have the same taps, whose weights stay in registers: there are fewer at borders.
-///
-/// # Safety
-/// As for [`strips`]; rows and channels must exist.
-#[inline(always)]
-unsafe fn add_band<V: Vector, const TAPS: usize, const STEP: usize, const TAIL: bool>(
-    sliding: &Sliding,
-    band: Range<usize>,
-    strip: Strip<V::Scalar>,
-) {
-    let Sliding { columns, rows, outputs: channels, input: [height, width, _], .. } = sliding;
-    let (channels, line) = (*channels, width * sliding.outputs);
-    let mut oy = band.start;
-    while oy < band.end {
-        let down = alike(&rows[oy..band.end], TAPS);
+unsafe fn rows<V: Vector, const TAPS: usize, const STEP: usize>(sliding: &Sliding, images: Images<V::Scalar>) {
+    let Sliding { columns, kernel: [_, taps], step, .. } = sliding;
+    for (oy, &rows) in sliding.rows.iter().enumerate() {
         let mut ox = 0;
         while ox < columns.len() {
-            let across = alike(&columns[ox..], TAPS);
-            // Windows that overhang the image are moved into it.
-            let x = columns[ox].start.min(width - TAPS);
-            // SAFETY: these rows and columns of outputs exist, and so do the channels. `TAPS` rows and columns from `y` and
-            // `x` on lie in the image, as do the windows that have all taps.
-            unsafe {
-                let weights = weights_of::<V, TAPS, TAIL>(sliding, rows[oy], columns[ox], strip);
-                for (oy, rows) in rows.iter().enumerate().skip(oy).take(down) {
-                    let y = rows.start.min(height - TAPS);
-                    let mut from = strip.values.add(y * line + x * channels);
-                    let mut outputs = Outputs::of(&strip, oy * columns.len() + ox, channels);
-                    let mut left = across;
-                    while left >= 4 {
-                        add_pixels::<V, TAPS, STEP, 4, TAIL>(&weights, from, line, channels, outputs);
-                        (from, outputs) = (from.wrapping_add(4 * STEP * channels), outputs.moved(4));
-                        left -= 4;
+            let whole = |ox: usize| step.is_some() && columns.get(ox).is_some_and(|column| column.count == *taps);
+            let block = Block { rows, columns: columns[ox], pixel: oy * columns.len() + ox };
+            // SAFETY: outputs from `ox` on exist; those that have all taps lie side by side, at even distances.
+            ox += unsafe {
+                match (whole(ox) && whole(ox + 3), rows.count == TAPS) {
+                    (true, true) if V::REGISTERS >= 32 && whole(ox + 7) => {
+                        add_block::<V, TAPS, TAPS, STEP, 8>(sliding, block, images)
                     }
-                    while left > 0 {
-                        add_pixels::<V, TAPS, STEP, 1, TAIL>(&weights, from, line, channels, outputs);
-                        (from, outputs) = (from.wrapping_add(STEP * channels), outputs.moved(1));
-                        left -= 1;
-                    }
+                    (true, true) => add_block::<V, TAPS, TAPS, STEP, 4>(sliding, block, images),
+                    (true, false) => add_block::<V, 0, TAPS, STEP, 4>(sliding, block, images),
+                    (false, _) => add_block::<V, 0, 0, 0, 1>(sliding, block, images),
                 }
-            }
-            ox += across;
+            };
         }
-        oy += down;
     }
 }
 
-/// The weights of a window that is moved into the image: zero where it has no taps.
-///
-/// # Safety
-/// As for [`strips`]; the taps must be of an output.
-#[inline(always)]
-unsafe fn weights_of<V: Vector, const TAPS: usize, const TAIL: bool>(
-    sliding: &Sliding,
-    rows: Taps,
-    columns: Taps,
-    strip: Strip<V::Scalar>,
-) -> [[V; TAPS]; TAPS] {
-    let [height, width, _] = sliding.input;
-    // Which tap, if it exists, meets a row or column of the moved window.
-    let tap = |taps: Taps, size: usize, at: usize| {
-        let met = (taps.start.min(size - TAPS) + at).wrapping_sub(taps.start);
-        (met < taps.count).then_some(taps.first + met)
-    };
-    // SAFETY: weights of taps that exist.
-    unsafe {
-        let mut weights = [[V::zero(); TAPS]; TAPS];
-        for (i, weights) in weights.iter_mut().enumerate() {
-            for (j, weight) in weights.iter_mut().enumerate() {
-                if let (Some(ky), Some(kx)) = (tap(rows, height, i), tap(columns, width, j)) {
-                    let at = (ky * TAPS + kx) * sliding.outputs;
-                    *weight = load::<V, 1, TAIL>(strip.weights.add(at), 0, strip.tail);
-                }
-            }
-        }
-        weights
-    }
-}
-
-/// Outputs side by side.
+/// Output pixels side by side whose taps are alike.
 #[derive(Clone, Copy)]
-struct Outputs<T> {
-    /// Where the first is, and from one to the next.
-    to: (*mut T, usize),
-    /// What it begins at, and from that of one to that of the next.
-    begin: (*const T, usize),
-    tail: usize,
+struct Block {
+    rows: Taps,
+    /// Of the first pixel.
+    columns: Taps,
+    /// The first pixel.
+    pixel: usize,
 }
 
-impl<T> Outputs<T> {
-    /// Those from a pixel on.
-    ///
-    /// # Safety
-    /// The pixel must exist.
-    #[inline(always)]
-    unsafe fn of(strip: &Strip<T>, pixel: usize, channels: usize) -> Self {
-        let (begin, apart) = strip.begin;
-        // SAFETY: the caller's word.
-        unsafe {
-            let to = (strip.targets.add(pixel * channels), channels);
-            Self { to, begin: (begin.add(pixel * apart), apart), tail: strip.tail }
-        }
-    }
-
-    /// So many pixels further.
-    #[inline(always)]
-    fn moved(self, pixels: usize) -> Self {
-        let Self { to: (to, step), begin: (begin, apart), tail } = self;
-        Self { to: (to.wrapping_add(pixels * step), step), begin: (begin.wrapping_add(pixels * apart), apart), tail }
-    }
-
-    /// What they begin at.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be available, and the outputs must exist.
-    #[inline(always)]
-    unsafe fn begin<V: Vector<Scalar = T>, const COUNT: usize, const TAIL: bool>(self) -> [V; COUNT] {
-        // SAFETY: the caller's word.
-        unsafe {
-            let mut sums = [V::zero(); COUNT];
-            for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = load::<V, 1, TAIL>(self.begin.0.add(p * self.begin.1), 0, self.tail);
-            }
-            sums
-        }
-    }
-
-    /// # Safety
-    /// As for [`Outputs::begin`].
-    #[inline(always)]
-    unsafe fn store<V: Vector<Scalar = T>, const COUNT: usize, const TAIL: bool>(self, sums: [V; COUNT]) {
-        for (p, sum) in sums.into_iter().enumerate() {
-            // SAFETY: the caller's word.
-            unsafe { store::<V, 1, TAIL>(sum, self.to.0.add(p * self.to.1), 0, self.tail) };
-        }
-    }
-}
-
-/// # Safety
-/// `COUNT` outputs must exist, and their windows begin at `from`.
-#[inline(always)]
-unsafe fn add_pixels<V: Vector, const TAPS: usize, const STEP: usize, const COUNT: usize, const TAIL: bool>(
-    weights: &[[V; TAPS]; TAPS],
-    from: *const V::Scalar,
-    line: usize,
-    channels: usize,
-    outputs: Outputs<V::Scalar>,
-) {
-    // SAFETY: the caller's word.
-    unsafe {
-        let mut sums: [V; COUNT] = outputs.begin::<V, COUNT, TAIL>();
-        for (i, weights) in weights.iter().enumerate() {
-            let from = from.add(i * line);
-            for (j, &weight) in weights.iter().enumerate() {
-                for (p, sum) in sums.iter_mut().enumerate() {
-                    let x = load::<V, 1, TAIL>(from.add((p * STEP + j) * channels), 0, outputs.tail);
-                    *sum = sum.add_product(x, weight);
-                }
-            }
-        }
-        outputs.store::<V, COUNT, TAIL>(sums);
-    }
-}
-
-/// The same for whatever taps there are.
+/// All channels of `COUNT` pixels. Gives their number.
 ///
 /// # Safety
-/// As for [`convolve`]; rows and channels must exist.
+/// As for [`rows`]; so many outputs must have the taps of the block: as many rows and columns of them as `ROWS` and `TAPS`
+/// say, `STEP` columns apart, or any where these are zero.
 #[inline(always)]
-unsafe fn add_any<V: Vector, const TAIL: bool>(sliding: &Sliding, band: Range<usize>, strip: Strip<V::Scalar>) {
-    let Sliding { columns, rows, kernel: [_, taps], step, .. } = sliding;
-    for oy in band {
-        let mut ox = 0;
-        while ox < columns.len() {
-            let whole = |ox: usize| columns.get(ox).is_some_and(|column| column.count == *taps);
-            // SAFETY: outputs from `ox` on exist; those with all taps are at even distances.
-            unsafe {
-                let outputs = Outputs::of(&strip, oy * columns.len() + ox, sliding.outputs);
-                match step {
-                    Some(step) if whole(ox) && whole(ox + 7) => {
-                        add_block::<V, 8, TAIL>(sliding, rows[oy], columns[ox], *step, strip, outputs);
-                        ox += 8;
-                    }
-                    _ => {
-                        add_block::<V, 1, TAIL>(sliding, rows[oy], columns[ox], 0, strip, outputs);
-                        ox += 1;
-                    }
-                }
-            }
+unsafe fn add_block<V: Vector, const ROWS: usize, const TAPS: usize, const STEP: usize, const COUNT: usize>(
+    sliding: &Sliding,
+    block: Block,
+    images: Images<V::Scalar>,
+) -> usize {
+    let channels = sliding.outputs;
+    let mut at = 0;
+    // SAFETY: channels that exist; the rest is the caller's word.
+    unsafe {
+        while at + V::LANES <= channels {
+            add_register::<V, ROWS, TAPS, STEP, COUNT, false>(sliding, block, images, at);
+            at += V::LANES;
+        }
+        if at < channels {
+            add_register::<V, ROWS, TAPS, STEP, COUNT, true>(sliding, block, images, at);
         }
     }
+    COUNT
 }
 
 /// # Safety
-/// As for [`convolve`]; `COUNT` outputs must exist, their windows `step` columns apart, with the taps of the first.
+/// As for [`add_block`]; channels from `at` on must exist, a whole register of them if there is no `TAIL`.
 #[inline(always)]
-unsafe fn add_block<V: Vector, const COUNT: usize, const TAIL: bool>(
+unsafe fn add_register<
+    V: Vector,
+    const ROWS: usize,
+    const TAPS: usize,
+    const STEP: usize,
+    const COUNT: usize,
+    const TAIL: bool,
+>(
     sliding: &Sliding,
-    rows: Taps,
-    columns: Taps,
-    step: usize,
-    strip: Strip<V::Scalar>,
-    outputs: Outputs<V::Scalar>,
+    Block { rows, columns, pixel }: Block,
+    Images { targets, begin: (begin, apart), weights, values }: Images<V::Scalar>,
+    at: usize,
 ) {
-    let channels = sliding.outputs;
+    let Sliding { outputs: channels, kernel: [_, kernel], input: [_, width, _], dilation: [down, across], .. } =
+        *sliding;
+    let tail = channels - at;
+    let or = |known: usize, any: usize| if known > 0 { known } else { any };
+    let (lines, taps) = (or(ROWS, rows.count), or(TAPS, columns.count));
+    // From one tap to the next, and from one output to the next.
+    let (across, step) = (if TAPS > 0 { 1 } else { across } * channels, or(STEP, sliding.step.unwrap_or(0)) * channels);
     // SAFETY: `Sliding` has no taps outside of the kernel or the image; the rest is the caller's word.
     unsafe {
-        let mut sums: [V; COUNT] = outputs.begin::<V, COUNT, TAIL>();
-        for (tap, line) in sliding.lines(rows) {
-            let mut weights = strip.weights.add((tap + columns.first) * channels);
-            let mut values = strip.values.add((line + columns.start) * channels);
-            for _ in 0..columns.count {
-                let weight = load::<V, 1, TAIL>(weights, 0, strip.tail);
+        let begin = begin.add(pixel * apart + at);
+        let mut sums = [V::zero(); COUNT];
+        for (p, sum) in sums.iter_mut().enumerate() {
+            *sum = load::<V, 1, TAIL>(begin.add(p * apart), 0, tail);
+        }
+        let weights = weights.wrapping_add((rows.first * kernel + columns.first) * channels + at);
+        let values = values.wrapping_add((rows.start * width + columns.start) * channels + at);
+        for i in 0..lines {
+            let weights = weights.wrapping_add(i * kernel * channels);
+            let values = values.wrapping_add(i * down * width * channels);
+            for j in 0..taps {
+                let weight = load::<V, 1, TAIL>(weights.add(j * channels), 0, tail);
                 for (p, sum) in sums.iter_mut().enumerate() {
-                    let x = load::<V, 1, TAIL>(values.add(p * step * channels), 0, strip.tail);
+                    let x = load::<V, 1, TAIL>(values.add(j * across + p * step), 0, tail);
                     *sum = sum.add_product(x, weight);
                 }
-                weights = weights.wrapping_add(channels);
-                values = values.wrapping_add(sliding.dilation[1] * channels);
             }
         }
-        outputs.store::<V, COUNT, TAIL>(sums);
+        let to = targets.add(pixel * channels + at);
+        for (p, sum) in sums.into_iter().enumerate() {
+            store::<V, 1, TAIL>(sum, to.add(p * channels), 0, tail);
+        }
     }
 }

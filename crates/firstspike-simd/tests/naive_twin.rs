@@ -417,6 +417,30 @@ proptest! {
     }
 }
 
+/// Axes of three or five taps whose outputs are as many as the image has room for: blocks of them side by side, and borders.
+fn close_axes() -> impl Strategy<Value = Axis> {
+    let parts = (1usize..21, prop_oneof![3 => Just(3usize), 1 => Just(5)], 1usize..3, -1isize..3);
+    parts.prop_map(|(input, kernel, stride, pad)| {
+        let output = (input as isize + 2 * pad - kernel as isize).max(0) as usize / stride + 1;
+        Axis { input, output, kernel, stride, dilation: 1, pad }
+    })
+}
+
+proptest! {
+    #[test]
+    fn depthwise_convolutions_equal_the_naive_twin(
+        rows in close_axes(),
+        columns in close_axes(),
+        square: bool,
+        channels in prop_oneof![1usize..20, Just(24), Just(32), 33usize..50],
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
+    ) {
+        let rows = if square { columns } else { rows };
+        convolution::<f32>(rows, columns, [channels; 3], 1.0, &numbers);
+        convolution::<f64>(rows, columns, [channels; 3], 1.0, &numbers);
+    }
+}
+
 /// Three taps on an axis.
 fn three(input: usize, output: usize, pad: isize) -> Axis {
     Axis { input, output, kernel: 3, stride: 1, dilation: 1, pad }
