@@ -334,7 +334,7 @@ impl<T: Real> Conv2d<T> {
         }
         // Beyond the second level of the cache weights come more slowly, but fewer of them if not all neurons spike.
         let bytes = size_of_val(&*self.weights);
-        let [far, some] = if bytes > 1 << 20 { [1.4, 1.2] } else { [1.0, 1.0] };
+        let [far, some] = if bytes > 1 << 20 { [1.2, 1.4] } else { [1.0, 1.0] };
         let groups = self.groups as f64;
         // Tiles of registers by blocks of pixels side by side: small ones wait for their own sums.
         let tile = registers.min(4.0);
