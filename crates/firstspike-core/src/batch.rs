@@ -200,6 +200,7 @@ impl<T: Real> Runner<T> {
         space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
         space.conduct(request.paths, request.record, request.early_exit);
         space.share(threads);
+        space.recycle(request.is_plain());
         space.run(network, request.engine, image);
         let mut outcome = PartOutcome {
             outputs: space.output().to_vec(),

@@ -149,6 +149,20 @@ pub enum Stage<T> {
     },
 }
 
+impl<T: Real> Stage<T> {
+    /// Populations that it reads.
+    fn sources(&self) -> impl Iterator<Item = usize> {
+        let (projections, others): (&[Projection<T>], &[usize]) = match self {
+            Self::Input { .. } => (&[], &[]),
+            Self::Neurons { projections, .. } => (projections, &[]),
+            Self::MaxPool { source, .. } | Self::Permute { source, .. } => (&[], std::slice::from_ref(source)),
+            Self::Concat { sources } => (&[], sources),
+            Self::Product { sources, .. } => (&[], sources),
+        };
+        projections.iter().map(Projection::source).chain(others.iter().copied())
+    }
+}
+
 /// Neurons that share a model, a window and their synapses' sources: a layer, or a part of one.
 #[derive(Clone, Debug)]
 pub struct Population<T> {
@@ -182,6 +196,8 @@ pub struct Network<T> {
     early_exit: Result<EarlyExit, String>,
     /// Whether images are run in bundles where there are enough.
     bundled: bool,
+    /// The last population that reads each population; itself if none does.
+    last_readers: Vec<usize>,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -217,6 +233,10 @@ impl<T: Real> Network<T> {
                 let plans = populations.iter().map(Plan::of).collect();
                 let early_exit = EarlyExit::of(&populations, &timings, &scales);
                 let planar = is_planar(&populations[0]);
+                let mut last_readers: Vec<usize> = (0..populations.len()).collect();
+                for (reader, population) in populations.iter().enumerate() {
+                    population.stage.sources().for_each(|source| last_readers[source] = reader);
+                }
                 let bundled = bundled::pays(&populations, &timings);
                 Ok(Self {
                     populations,
@@ -228,6 +248,7 @@ impl<T: Real> Network<T> {
                     planar,
                     disturbed: false,
                     bundled,
+                    last_readers,
                     targets,
                     level,
                 })
@@ -359,6 +380,11 @@ impl<T: Real> Network<T> {
             Some(timing) => timing.write_values(signal, shape, values),
             None => signal.write_values(shape, values),
         }
+    }
+
+    /// Populations that are read for the last time by a population.
+    pub(crate) fn last_read_by(&self, reader: usize) -> impl Iterator<Item = usize> {
+        (0..reader).filter(move |&source| self.last_readers[source] == reader)
     }
 
     pub(crate) fn targets(&self, population: usize) -> &[(usize, usize)] {

@@ -528,6 +528,15 @@ pub enum Signal<T> {
 }
 
 impl<T: Real> Signal<T> {
+    /// Memory for one value per neuron; nothing where neurons spike in many steps.
+    pub(crate) fn memory(&mut self) -> Option<&mut Vec<T>> {
+        match self {
+            Self::Spikes(spikes) => Some(&mut spikes.dense),
+            Self::Values(values) => Some(values),
+            Self::Train(_) | Self::Raster(_) => None,
+        }
+    }
+
     /// One value per neuron, zero where a neuron was silent; the values of all steps together.
     pub fn values(&self, shape: Shape) -> Vec<T> {
         let mut values = Vec::new();

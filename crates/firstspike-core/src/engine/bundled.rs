@@ -22,9 +22,10 @@ const TYPICAL: f64 = 0.25;
 
 /// What a population hands on in all images of a bundle.
 #[derive(Clone, Debug)]
-struct Signals<T> {
-    /// One value per neuron, those of all images side by side.
-    values: Aligned<T>,
+struct Signals {
+    /// Memory for one value per neuron, those of all images side by side, and how many these are.
+    memory: usize,
+    values: usize,
     /// How many spikes of all images there are before each pixel, and behind the last; nothing where neurons do not spike.
     starts: Vec<u32>,
     /// Neurons that spike in any image, where a layer asks for them.
@@ -34,7 +35,9 @@ struct Signals<T> {
 /// Memory of a bundle of images.
 #[derive(Clone, Debug)]
 pub(super) struct Bundle<T> {
-    signals: Vec<Signals<T>>,
+    /// Values of populations: several have the same memory, one after another, so that it stays in the cache.
+    memories: Vec<Aligned<T>>,
+    signals: Vec<Signals>,
     /// Spikes of each image.
     spikes: Vec<u64>,
     scratch: PoolScratch<T>,
@@ -53,12 +56,17 @@ pub(crate) struct BundleOutcome<T> {
 /// Whether images are run in bundles wherever there are enough: in networks whose neurons spike once in a window, or do not
 /// spike, if it takes less by a guess that depends on the network alone.
 pub(crate) fn pays<T: Real>(populations: &[Population<T>], timings: &[Option<Timing<T>>]) -> bool {
+    cycles(populations, timings).is_some_and(|[bundled, alone]| bundled < alone)
+}
+
+/// Cycles for an image in a bundle, and alone, if there can be bundles: a model, from measurements with AVX-512.
+fn cycles<T: Real>(populations: &[Population<T>], timings: &[Option<Timing<T>>]) -> Option<[f64; 2]> {
     let lanes = (64 / size_of::<T>()) as f64;
     let mut cycles = [0.0; 2];
     for (population, timing) in populations.iter().zip(timings) {
         let shape = population.shape;
         if !matches!(timing, None | Some(Timing::Once(_))) {
-            return false;
+            return None;
         }
         let registers = shape.channels.div_ceil(64 / size_of::<T>()) as f64;
         let far = shape.len() * 64 > CACHED;
@@ -71,27 +79,45 @@ pub(crate) fn pays<T: Real>(populations: &[Population<T>], timings: &[Option<Tim
                     cycles[1] += projection.cycles(TYPICAL);
                 }
             }
-            Stage::Neurons { .. } | Stage::Product { .. } => return false,
+            Stage::Neurons { .. } | Stage::Product { .. } => return None,
             _ => {}
         }
     }
-    cycles[0] < cycles[1]
+    Some(cycles)
 }
 
 impl<T: Real> Bundle<T> {
     pub(super) fn new(network: &Network<T>) -> Self {
         let lanes = T::lanes(network.level());
-        let signals = |(index, population): (usize, &Population<T>)| {
+        let populations = network.populations();
+        // Sizes of memories, and which of them nothing reads any more.
+        let (mut sizes, mut free): (Vec<usize>, Vec<usize>) = Default::default();
+        let mut signals: Vec<Signals> = Vec::with_capacity(populations.len());
+        for (index, Population { shape, .. }) in populations.iter().enumerate() {
+            let values = shape.len() * lanes;
+            let memory = free.pop().unwrap_or_else(|| {
+                sizes.push(0);
+                sizes.len() - 1
+            });
+            sizes[memory] = sizes[memory].max(values);
             let mut targets = network.targets(index).iter().map(|&target| network.projection(target));
             let asked = network.timing(index).is_some() && targets.any(Projection::asks_for_active);
-            Signals {
-                values: Aligned::zeros(population.shape.len() * lanes),
-                starts: vec![0; network.timing(index).map_or(0, |_| population.shape.pixels() + 1)],
+            signals.push(Signals {
+                memory,
+                values,
+                starts: vec![0; network.timing(index).map_or(0, |_| shape.pixels() + 1)],
                 active: asked.then(Active::default),
-            }
-        };
-        let signals = network.populations().iter().enumerate().map(signals).collect();
-        Self { signals, spikes: vec![0; lanes], scratch: PoolScratch::default() }
+            });
+            free.extend(network.last_read_by(index).map(|source| signals[source].memory));
+        }
+        let memories = sizes.into_iter().map(Aligned::zeros).collect();
+        Self { memories, signals, spikes: vec![0; lanes], scratch: PoolScratch::default() }
+    }
+
+    /// What a population handed on.
+    fn values(&self, population: usize) -> &[T] {
+        let Signals { memory, values, .. } = self.signals[population];
+        &self.memories[memory][..values]
     }
 }
 
@@ -104,7 +130,7 @@ impl<T: Real> Workspace<T> {
             self.timed(index, |space| bundle.run_layer(network, index, images, &mut space.counts[index]));
         }
         let lanes = bundle.spikes.len();
-        let values = &bundle.signals[network.populations().len() - 1].values;
+        let values = bundle.values(network.populations().len() - 1);
         let outputs = (0..lanes).flat_map(|lane| values.iter().skip(lane).step_by(lanes).copied()).collect();
         let outcome = BundleOutcome { outputs, spikes: bundle.spikes.clone(), counts: self.counts.clone() };
         self.bundle = Some(bundle);
@@ -117,7 +143,17 @@ impl<T: Real> Bundle<T> {
         let Population { shape, stage, .. } = &network.populations()[index];
         let (level, lanes) = (network.level(), self.spikes.len());
         let (done, rest) = self.signals.split_at_mut(index);
-        let Signals { values: out, starts, active } = &mut rest[0];
+        let Signals { memory, values, starts, active } = &mut rest[0];
+        // Nothing else that is still read has the same memory.
+        let (before, after) = self.memories.split_at_mut(*memory);
+        let Some((own, after)) = after.split_first_mut() else { unreachable!("every population has memory") };
+        let out = &mut own[..*values];
+        let (before, after) = (&*before, &*after);
+        let values = |source: usize| {
+            let Signals { memory, values, .. } = done[source];
+            let memory = before.get(memory).or_else(|| after.get(memory - before.len() - 1));
+            memory.map_or(&[][..], |memory| &memory[..values])
+        };
         let mut range = T::EVERYTHING;
         match stage {
             Stage::Input { encoder, .. } => {
@@ -129,8 +165,8 @@ impl<T: Real> Bundle<T> {
             Stage::Neurons { projections, bias, neuron } => {
                 let mut sums = Sums::begin_bundle(out, bias, *shape, lanes);
                 for projection in projections {
-                    let Signals { values, starts, active } = &done[projection.source()];
-                    let inputs = (&**values, active.as_ref());
+                    let Signals { starts, active, .. } = &done[projection.source()];
+                    let inputs = (values(projection.source()), active.as_ref());
                     let path = projection.gather_bundle(level, inputs, &mut sums, lanes, &mut self.scratch);
                     let added = match (path, active) {
                         (Path::Events, Some(active)) => projection.events_before(active.starts()),
@@ -152,20 +188,20 @@ impl<T: Real> Bundle<T> {
                     _ => unreachable!("other neurons are run image by image"),
                 }
             }
-            Stage::MaxPool { source, pool } => pool.pool_bundle(level, &done[*source].values, lanes, out),
+            Stage::MaxPool { source, pool } => pool.pool_bundle(level, values(*source), lanes, out),
             Stage::Concat { sources } => {
                 let mut at = 0;
                 for pixel in 0..shape.pixels() {
                     for &source in sources {
                         let width = network.populations()[source].shape.channels * lanes;
-                        out[at..][..width].copy_from_slice(&done[source].values[pixel * width..][..width]);
+                        out[at..][..width].copy_from_slice(&values(source)[pixel * width..][..width]);
                         at += width;
                     }
                 }
             }
             Stage::Permute { source, to } => {
                 out.fill(T::ZERO);
-                for (&to, values) in to.iter().zip(done[*source].values.chunks_exact(lanes)) {
+                for (&to, values) in to.iter().zip(values(*source).chunks_exact(lanes)) {
                     if to != NOWHERE {
                         out[to as usize * lanes..][..lanes].copy_from_slice(values);
                     }
@@ -218,6 +254,102 @@ fn interleave_lanes<T: Real, I: Real, const LANES: usize>(network: &Network<T>, 
         let planes = images.map(|image| &image[channel * pixels..][..pixels]);
         for (pixel, neurons) in neurons.chunks_exact_mut(channels).enumerate().take(pixels) {
             neurons[channel] = planes.map(|plane| number(plane[pixel]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Bias, Decode};
+    use crate::neuron::{Activation, Encoder, Ttfs, Window};
+    use crate::shape::{Geometry, Shape};
+    use crate::synapse::{Conv2d, Dense, MaxPool, Projection, Synapse};
+    use crate::weights::{DataType, RawWeights};
+
+    /// A layer: channels, kernel, stride and padding of a convolution, or neurons that see all of the layer before.
+    #[derive(Clone, Copy)]
+    enum Layer {
+        Conv(usize, usize, usize, usize),
+        Max,
+        Dense(usize),
+    }
+    use Layer::{Conv, Dense as Full, Max};
+
+    fn model([size, channels]: [usize; 2], layers: &[Layer]) -> [f64; 2] {
+        let mut shape = Shape::new(size, size, channels);
+        let name = String::new;
+        let encoder = Some(Encoder { scale: 1.0f32, shift: 0.0, saturate: false });
+        let stage = Stage::Input { encoder, order: Vec::new() };
+        let once = Some(Timing::Once(Window { width: 1.0, signed: false }));
+        let mut populations = vec![Population { name: name(), shape, decode: Decode::default(), stage }];
+        for (source, &layer) in layers.iter().enumerate() {
+            let geometry = |channels: usize, kernel: usize, stride: usize, pad: usize| {
+                let size = (shape.height + 2 * pad - kernel) / stride + 1;
+                Geometry {
+                    input: shape,
+                    output: Shape::new(size, size, channels),
+                    kernel: [kernel; 2],
+                    stride: [stride; 2],
+                    dilation: [1; 2],
+                    pad: [pad as isize; 2],
+                }
+            };
+            let zeros = |count: usize| vec![0u8; 4 * count];
+            let raw = |bytes: &'static [u8]| RawWeights {
+                data_type: DataType::Float32,
+                bytes,
+                input_scale: None,
+                output_scale: None,
+            };
+            let (to, synapse) = match layer {
+                Max => {
+                    let geometry = geometry(shape.channels, 2, 2, 0);
+                    let to = geometry.output;
+                    let stage = Stage::MaxPool { source, pool: MaxPool::new(geometry, None).unwrap() };
+                    populations.push(Population { name: name(), shape: to, decode: Decode::default(), stage });
+                    shape = to;
+                    continue;
+                }
+                Conv(channels, kernel, stride, pad) => {
+                    let geometry = geometry(channels, kernel, stride, pad);
+                    let bytes = zeros(kernel * kernel * shape.channels * channels).leak();
+                    let to = geometry.output;
+                    (to, Synapse::Conv2d(Box::new(Conv2d::new(geometry, 1, raw(bytes)).unwrap())))
+                }
+                Full(outputs) => {
+                    let bytes = zeros(shape.len() * outputs).leak();
+                    let dense = Dense::new(shape, outputs, raw(bytes), None, false).unwrap();
+                    (Shape::new(1, 1, outputs), Synapse::Dense(dense))
+                }
+            };
+            let projections = vec![Projection::new(source, None, synapse).unwrap()];
+            let bias = Bias { values: vec![0.0; to.channels], classes: Vec::new() };
+            let neuron = if source + 1 == layers.len() {
+                Neuron::Analog(Activation::Identity)
+            } else {
+                Neuron::Ttfs(Ttfs { window: 1.0, signed: false, saturate: false, bounded: false })
+            };
+            let stage = Stage::Neurons { projections, bias, neuron };
+            populations.push(Population { name: name(), shape: to, decode: Decode::default(), stage });
+            shape = to;
+        }
+        let timings: Vec<_> = (0..populations.len()).map(|at| if at + 1 < populations.len() { once } else { None }).collect();
+        cycles(&populations, &timings).unwrap()
+    }
+
+    #[test]
+    fn shapes() {
+        let c = |o, k, s, p| Conv(o, k, s, p);
+        let digits = model([28, 1], &[c(8, 3, 1, 1), c(16, 3, 2, 1), c(16, 3, 1, 1), Max, Full(64), Full(10)]);
+        let lenet = model([28, 1], &[c(6, 5, 1, 0), Max, c(12, 5, 1, 0), Max, Full(120), Full(10)]);
+        let base = model([32, 3], &[c(16, 3, 1, 1), c(32, 3, 2, 1), c(32, 3, 1, 1), c(64, 3, 2, 1), c(64, 3, 1, 1), c(128, 3, 2, 1), c(128, 3, 1, 1), Full(10)]);
+        let vgg = model([32, 3], &[c(32, 3, 1, 1), c(32, 3, 1, 1), Max, c(64, 3, 1, 1), c(64, 3, 1, 1), Max, c(128, 3, 1, 1), c(128, 3, 1, 1), Max, Full(256), Full(10)]);
+        let three = [c(16, 3, 1, 1); 7];
+        let res = model([32, 3], &[&three[..], &[c(32, 3, 2, 1)], &[c(32, 3, 1, 1); 5], &[c(64, 3, 2, 1)], &[c(64, 3, 1, 1); 5], &[Full(10)]].concat());
+        let mobile = model([112, 24], &[c(48, 1, 1, 0), c(96, 1, 2, 0), c(96, 1, 1, 0), c(192, 1, 2, 0), c(192, 1, 1, 0), Full(10)]);
+        for (name, [a, b]) in [("digits", digits), ("lenet", lenet), ("base", base), ("vgg", vgg), ("res", res), ("mobile", mobile)] {
+            println!("{name}: {a:.0} in bundles, {b:.0} alone: {:.2}; us {:.1} {:.1}", a / b, a/3950., b/3950.);
         }
     }
 }

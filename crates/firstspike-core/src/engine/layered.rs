@@ -10,10 +10,35 @@ use crate::synapse::{Paths, PoolState, Sums};
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
         for index in 0..network.populations().len() {
+            if self.recycles {
+                self.borrow(index, network.populations()[index].shape.len());
+            }
             self.timed(index, |space| {
                 space.run_layer(network, index, image);
                 space.end_early(network, index);
             });
+            if self.recycles {
+                self.free(network, index);
+            }
+        }
+    }
+
+    /// Gives a population memory for its values: what became free last, since that is in the cache.
+    fn borrow(&mut self, population: usize, needed: usize) {
+        let Some(memory) = self.signals[population].memory() else { return };
+        if memory.capacity() < needed
+            && let Some(best) = self.spare.iter().rposition(|spare| spare.capacity() >= needed)
+        {
+            *memory = self.spare.remove(best);
+            memory.clear();
+        }
+    }
+
+    /// Frees the memory of values that nothing reads after this population.
+    fn free(&mut self, network: &Network<T>, reader: usize) {
+        for source in network.last_read_by(reader) {
+            let memory = self.signals[source].memory().map(std::mem::take);
+            self.spare.extend(memory.filter(|memory| memory.capacity() > 0));
         }
     }
 

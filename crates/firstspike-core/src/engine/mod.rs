@@ -52,6 +52,9 @@ pub struct Workspace<T> {
     image: u32,
     times: bool,
     exits_early: bool,
+    /// Whether memory of populations that nothing reads any more goes to others.
+    recycles: bool,
+    spare: Vec<Vec<T>>,
     settling: Settling,
     /// For images that are run at once, as soon as there are some.
     bundle: Option<Box<Bundle<T>>>,
@@ -90,6 +93,8 @@ impl<T: Real> Workspace<T> {
             image: 0,
             times: false,
             exits_early: false,
+            recycles: false,
+            spare: Vec::new(),
             settling: Settling::default(),
             bundle: None,
             potentials: Vec::new(),
@@ -124,6 +129,12 @@ impl<T: Real> Workspace<T> {
         self.exits_early = exits_early;
         self.pool.convolution.paths = paths;
         self.times = record.times;
+    }
+
+    /// Whether only counts and outputs of the next images are wanted: then the layered engine uses memory of values again as
+    /// soon as nothing reads it any more, while it is in the cache, and leaves no signals.
+    pub(crate) fn recycle(&mut self, recycles: bool) {
+        self.recycles = recycles;
     }
 
     /// How many threads of the current pool may work on an image, in the layered engine: large layers are cut into bands of
