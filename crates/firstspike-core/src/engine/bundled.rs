@@ -14,8 +14,11 @@ use crate::record::Counts;
 use crate::synapse::{Path, PoolScratch, Projection, Sums};
 use firstspike_simd::{Active, BundleCounts};
 
-/// Bytes of a population in all images of a bundle that stay in the second-level cache until they are read.
-const CACHED: usize = 512 << 10;
+/// Bytes of a population in all images of a bundle, at most: what a second-level cache holds.
+const CACHED: usize = 1 << 20;
+
+/// Bytes of a register with AVX-512, and of a line of the cache.
+const LINE: usize = 64;
 
 /// Share of neurons that spike, for a guess of what images take one by one.
 const TYPICAL: f64 = 0.25;
@@ -54,23 +57,23 @@ pub(crate) struct BundleOutcome<T> {
 }
 
 /// Whether images are run in bundles wherever there are enough: in networks whose neurons spike once in a window, or do not
-/// spike, if it takes less by a guess that depends on the network alone.
+/// spike, if populations stay in the cache and it takes less by a guess. That depends on the network alone, so that results
+/// do not depend on what was run before.
 pub(crate) fn pays<T: Real>(populations: &[Population<T>], timings: &[Option<Timing<T>>]) -> bool {
     cycles(populations, timings).is_some_and(|[bundled, alone]| bundled < alone)
 }
 
 /// Cycles for an image in a bundle, and alone, if there can be bundles: a model, from measurements with AVX-512.
 fn cycles<T: Real>(populations: &[Population<T>], timings: &[Option<Timing<T>>]) -> Option<[f64; 2]> {
-    let lanes = (64 / size_of::<T>()) as f64;
+    let lanes = (LINE / size_of::<T>()) as f64;
     let mut cycles = [0.0; 2];
     for (population, timing) in populations.iter().zip(timings) {
         let shape = population.shape;
-        if !matches!(timing, None | Some(Timing::Once(_))) {
+        if !matches!(timing, None | Some(Timing::Once(_))) || shape.len() * LINE > CACHED {
             return None;
         }
-        let registers = shape.channels.div_ceil(64 / size_of::<T>()) as f64;
-        let far = shape.len() * 64 > CACHED;
-        cycles[0] += shape.len() as f64 * if far { 10.0 } else { 4.0 } / lanes;
+        let registers = shape.channels.div_ceil(LINE / size_of::<T>()) as f64;
+        cycles[0] += 5.0 * shape.len() as f64 / lanes;
         cycles[1] += shape.pixels() as f64 * (3.0 + 7.0 * registers) + 500.0;
         match &population.stage {
             Stage::Neurons { projections, neuron: Neuron::Ttfs(_) | Neuron::Analog(_), .. } => {
@@ -262,94 +265,40 @@ fn interleave_lanes<T: Real, I: Real, const LANES: usize>(network: &Network<T>, 
 mod tests {
     use super::*;
     use crate::network::{Bias, Decode};
-    use crate::neuron::{Activation, Encoder, Ttfs, Window};
+    use crate::neuron::{Encoder, Ttfs, Window};
     use crate::shape::{Geometry, Shape};
-    use crate::synapse::{Conv2d, Dense, MaxPool, Projection, Synapse};
+    use crate::synapse::{Conv2d, Synapse};
     use crate::weights::{DataType, RawWeights};
 
-    /// A layer: channels, kernel, stride and padding of a convolution, or neurons that see all of the layer before.
-    #[derive(Clone, Copy)]
-    enum Layer {
-        Conv(usize, usize, usize, usize),
-        Max,
-        Dense(usize),
-    }
-    use Layer::{Conv, Dense as Full, Max};
-
-    fn model([size, channels]: [usize; 2], layers: &[Layer]) -> [f64; 2] {
-        let mut shape = Shape::new(size, size, channels);
-        let name = String::new;
-        let encoder = Some(Encoder { scale: 1.0f32, shift: 0.0, saturate: false });
-        let stage = Stage::Input { encoder, order: Vec::new() };
-        let once = Some(Timing::Once(Window { width: 1.0, signed: false }));
-        let mut populations = vec![Population { name: name(), shape, decode: Decode::default(), stage }];
-        for (source, &layer) in layers.iter().enumerate() {
-            let geometry = |channels: usize, kernel: usize, stride: usize, pad: usize| {
-                let size = (shape.height + 2 * pad - kernel) / stride + 1;
-                Geometry {
-                    input: shape,
-                    output: Shape::new(size, size, channels),
-                    kernel: [kernel; 2],
-                    stride: [stride; 2],
-                    dilation: [1; 2],
-                    pad: [pad as isize; 2],
-                }
-            };
-            let zeros = |count: usize| vec![0u8; 4 * count];
-            let raw = |bytes: &'static [u8]| RawWeights {
-                data_type: DataType::Float32,
-                bytes,
-                input_scale: None,
-                output_scale: None,
-            };
-            let (to, synapse) = match layer {
-                Max => {
-                    let geometry = geometry(shape.channels, 2, 2, 0);
-                    let to = geometry.output;
-                    let stage = Stage::MaxPool { source, pool: MaxPool::new(geometry, None).unwrap() };
-                    populations.push(Population { name: name(), shape: to, decode: Decode::default(), stage });
-                    shape = to;
-                    continue;
-                }
-                Conv(channels, kernel, stride, pad) => {
-                    let geometry = geometry(channels, kernel, stride, pad);
-                    let bytes = zeros(kernel * kernel * shape.channels * channels).leak();
-                    let to = geometry.output;
-                    (to, Synapse::Conv2d(Box::new(Conv2d::new(geometry, 1, raw(bytes)).unwrap())))
-                }
-                Full(outputs) => {
-                    let bytes = zeros(shape.len() * outputs).leak();
-                    let dense = Dense::new(shape, outputs, raw(bytes), None, false).unwrap();
-                    (Shape::new(1, 1, outputs), Synapse::Dense(dense))
-                }
-            };
+    /// Whether a chain of convolutions with 3x3 taps pays: `[channels, stride]` of each, after an image of so many pixels.
+    fn chain_pays(size: usize, layers: &[[usize; 2]]) -> bool {
+        let timing = Some(Timing::Once(Window { width: 1.0f32, signed: false }));
+        let population = |shape, stage| Population { name: String::new(), shape, decode: Decode::default(), stage };
+        let mut shape = Shape::new(size, size, 1);
+        let encoder = Some(Encoder { scale: 1.0, shift: 0.0, saturate: false });
+        let mut populations = vec![population(shape, Stage::Input { encoder, order: Vec::new() })];
+        for (source, &[channels, stride]) in layers.iter().enumerate() {
+            let size = (shape.height - 1) / stride + 1;
+            let output = Shape::new(size, size, channels);
+            let (kernel, stride, dilation, pad) = ([3; 2], [stride; 2], [1; 2], [1; 2]);
+            let geometry = Geometry { input: shape, output, kernel, stride, dilation, pad };
+            let bytes = vec![0; 4 * 9 * shape.channels * channels];
+            let raw = RawWeights { data_type: DataType::Float32, bytes: &bytes, input_scale: None, output_scale: None };
+            let synapse = Synapse::Conv2d(Box::new(Conv2d::new(geometry, 1, raw).unwrap()));
             let projections = vec![Projection::new(source, None, synapse).unwrap()];
-            let bias = Bias { values: vec![0.0; to.channels], classes: Vec::new() };
-            let neuron = if source + 1 == layers.len() {
-                Neuron::Analog(Activation::Identity)
-            } else {
-                Neuron::Ttfs(Ttfs { window: 1.0, signed: false, saturate: false, bounded: false })
-            };
-            let stage = Stage::Neurons { projections, bias, neuron };
-            populations.push(Population { name: name(), shape: to, decode: Decode::default(), stage });
-            shape = to;
+            let bias = Bias { values: vec![0.0; channels], classes: Vec::new() };
+            let neuron = Neuron::Ttfs(Ttfs { window: 1.0, signed: false, saturate: false, bounded: false });
+            populations.push(population(output, Stage::Neurons { projections, bias, neuron }));
+            shape = output;
         }
-        let timings: Vec<_> = (0..populations.len()).map(|at| if at + 1 < populations.len() { once } else { None }).collect();
-        cycles(&populations, &timings).unwrap()
+        pays(&populations, &vec![timing; populations.len()])
     }
 
     #[test]
-    fn shapes() {
-        let c = |o, k, s, p| Conv(o, k, s, p);
-        let digits = model([28, 1], &[c(8, 3, 1, 1), c(16, 3, 2, 1), c(16, 3, 1, 1), Max, Full(64), Full(10)]);
-        let lenet = model([28, 1], &[c(6, 5, 1, 0), Max, c(12, 5, 1, 0), Max, Full(120), Full(10)]);
-        let base = model([32, 3], &[c(16, 3, 1, 1), c(32, 3, 2, 1), c(32, 3, 1, 1), c(64, 3, 2, 1), c(64, 3, 1, 1), c(128, 3, 2, 1), c(128, 3, 1, 1), Full(10)]);
-        let vgg = model([32, 3], &[c(32, 3, 1, 1), c(32, 3, 1, 1), Max, c(64, 3, 1, 1), c(64, 3, 1, 1), Max, c(128, 3, 1, 1), c(128, 3, 1, 1), Max, Full(256), Full(10)]);
-        let three = [c(16, 3, 1, 1); 7];
-        let res = model([32, 3], &[&three[..], &[c(32, 3, 2, 1)], &[c(32, 3, 1, 1); 5], &[c(64, 3, 2, 1)], &[c(64, 3, 1, 1); 5], &[Full(10)]].concat());
-        let mobile = model([112, 24], &[c(48, 1, 1, 0), c(96, 1, 2, 0), c(96, 1, 1, 0), c(192, 1, 2, 0), c(192, 1, 1, 0), Full(10)]);
-        for (name, [a, b]) in [("digits", digits), ("lenet", lenet), ("base", base), ("vgg", vgg), ("res", res), ("mobile", mobile)] {
-            println!("{name}: {a:.0} in bundles, {b:.0} alone: {:.2}; us {:.1} {:.1}", a / b, a/3950., b/3950.);
-        }
+    fn narrow_networks_pay_and_wide_ones_do_not() {
+        assert!(chain_pays(28, &[[8, 1], [16, 2], [16, 1]]));
+        assert!(chain_pays(32, &[[16, 1], [32, 2], [32, 1], [64, 2], [64, 1], [128, 2], [128, 1]]));
+        assert!(!chain_pays(32, &[[64, 1], [64, 1]]), "1 MiB is not enough");
+        assert!(!chain_pays(112, &[[24, 1], [48, 1]]));
     }
 }
