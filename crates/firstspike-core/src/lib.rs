@@ -48,7 +48,7 @@ pub use signal::{Raster, Signal, SpikeList};
 pub use synapse::{AveragePool, Conv2d, Dense, MaxPool, Paths, Projection, Synapse};
 pub use weights::{DataType, RawWeights};
 
-pub use firstspike_simd::Level;
+pub use firstspike_simd::{Level, Lines};
 
 /// Instruction sets of this processor, slowest first.
 pub fn available_levels() -> Vec<Level> {

@@ -17,6 +17,10 @@ pub use fit::{fit, fit_work};
 pub use loihi::{chip_trace, chip_weights};
 use napi_derive::napi;
 
+/// Images begin at cache lines.
+#[global_allocator]
+static MEMORY: firstspike_core::Lines = firstspike_core::Lines;
+
 /// Version of the kernel; equals that of the package.
 #[napi(catch_unwind)]
 pub fn kernel_version() -> String {

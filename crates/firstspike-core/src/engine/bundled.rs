@@ -125,7 +125,7 @@ impl<T: Real> Bundle<T> {
 }
 
 impl<T: Real> Workspace<T> {
-    /// Runs as many images as a register has lanes, one after another in `images`; `image` is the index of the first.
+    /// Runs as many images as a register has lanes, one after another in `images`.
     pub(crate) fn run_bundle<I: Real>(&mut self, network: &Network<T>, images: &[I]) -> BundleOutcome<T> {
         let mut bundle = self.bundle.take().unwrap_or_else(|| Box::new(Bundle::new(network)));
         bundle.spikes.fill(0);

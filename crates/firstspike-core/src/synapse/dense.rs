@@ -16,7 +16,7 @@ pub struct Dense<T> {
     /// `[input][output]`.
     weights: Aligned<T>,
     /// As a convolution with as many taps as there are pixels.
-    sliding: Sliding,
+    sliding: Box<Sliding>,
 }
 
 impl<T: Real> Dense<T> {
@@ -49,7 +49,7 @@ impl<T: Real> Dense<T> {
         let Shape { height, width, channels } = input;
         let (image, kernel) = ([height, width, channels], [height, width]);
         let sliding = Sliding::new(image, outputs, 1, kernel, [1, 1], all(height), all(width));
-        Ok(Self { input, outputs, weights, sliding })
+        Ok(Self { input, outputs, weights, sliding: Box::new(sliding) })
     }
 
     /// Shape of the presynaptic population.

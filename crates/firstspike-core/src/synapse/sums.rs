@@ -8,7 +8,7 @@ use crate::shape::Shape;
 /// at them by themselves.
 #[derive(Debug)]
 pub(crate) struct Sums<'a, T: Real> {
-    sums: &'a mut [T],
+    targets: &'a mut [T],
     /// What they are still to begin at.
     bias: Option<(&'a Bias<T>, Shape)>,
     /// Images whose sums lie side by side, if there are several.
@@ -19,36 +19,36 @@ impl<'a, T: Real> Sums<'a, T> {
     /// Sums that begin at biases; what they hold is lost.
     pub(crate) fn begin(sums: &'a mut Vec<T>, bias: &'a Bias<T>, shape: Shape) -> Self {
         sums.resize(shape.len(), T::ZERO);
-        Self { sums, bias: Some((bias, shape)), images: 1 }
+        Self { targets: sums, bias: Some((bias, shape)), images: 1 }
     }
 
     /// The same of several images, those of a neuron side by side.
     pub(crate) fn begin_bundle(sums: &'a mut [T], bias: &'a Bias<T>, shape: Shape, images: usize) -> Self {
-        Self { sums, bias: Some((bias, shape)), images }
+        Self { targets: sums, bias: Some((bias, shape)), images }
     }
 
     /// Sums that have begun.
     pub(crate) fn of(sums: &'a mut [T]) -> Self {
-        Self { sums, bias: None, images: 1 }
+        Self { targets: sums, bias: None, images: 1 }
     }
 
     /// To be added to.
     pub(crate) fn begun(&mut self) -> &mut [T] {
         if let Some((bias, shape)) = self.bias.take() {
             if self.images == 1 {
-                bias.fill(shape, self.sums);
+                bias.fill(shape, self.targets);
             } else {
-                bias.fill_bundle(shape, self.images, self.sums);
+                bias.fill_bundle(shape, self.images, self.targets);
             }
         }
-        self.sums
+        self.targets
     }
 
     /// To be written or added to: they begin at the biases of channels, if there are some, else at what they hold.
     pub(crate) fn parts(&mut self) -> (&mut [T], Option<&'a [T]>) {
         if let Some(channels) = self.bias.and_then(|(bias, shape)| bias.of_channels(shape)) {
             self.bias = None;
-            return (self.sums, Some(channels));
+            return (self.targets, Some(channels));
         }
         (self.begun(), None)
     }
