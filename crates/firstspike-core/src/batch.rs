@@ -2,7 +2,7 @@
 
 use crate::comparison::{Differences, ImageDifferences};
 use crate::disturbance::Disturbance;
-use crate::engine::{BundleOutcome, Engine, Workspace};
+use crate::engine::{BundleOutcome, Engine, Workspace, pays_in_bundles};
 use crate::error::RunError;
 use crate::network::{Network, Population};
 use crate::real::Real;
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Runner<T> {
     network: Network<T>,
+    bundle: Option<usize>,
     spare: Mutex<Vec<Workspace<T>>>,
 }
 
@@ -97,7 +98,14 @@ struct PartOutcome<T> {
 impl<T: Real> Runner<T> {
     /// Memory is allocated when the first images run.
     pub fn new(network: Network<T>) -> Self {
-        Self { network, spare: Mutex::new(Vec::new()) }
+        let bundle = pays_in_bundles(&network).then(|| T::lanes(network.level()));
+        Self { network, bundle, spare: Mutex::new(Vec::new()) }
+    }
+
+    /// How many images are run at once, each in a lane of the processor's registers, where there are so many and nothing is
+    /// asked for but outputs and counts: nothing for networks that take less image by image.
+    pub fn bundle(&self) -> Option<usize> {
+        self.bundle
     }
 
     /// The network.
@@ -175,7 +183,7 @@ impl<T: Real> Runner<T> {
             *state = Some(space);
             results
         } else {
-            let size = network.bundle().filter(|_| request.is_plain()).unwrap_or(1);
+            let size = self.bundle.filter(|_| request.is_plain()).unwrap_or(1);
             let bundles = count / size;
             let part = |index: usize| match index.checked_sub(bundles) {
                 None => index * size..(index + 1) * size,

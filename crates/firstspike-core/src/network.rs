@@ -1,7 +1,7 @@
 //! Networks: populations in topological order, and what joins them.
 
 use crate::disturbance::WeightDisturbance;
-use crate::engine::{EarlyExit, Plan, bundled};
+use crate::engine::{EarlyExit, Plan};
 use crate::error::BuildError;
 use crate::neuron::{Amos, Encoder, Neuron, Onset, Scale, Timing, Window};
 use crate::real::Real;
@@ -194,8 +194,6 @@ pub struct Network<T> {
     plans: Vec<Option<Plan<T>>>,
     /// How images may end early, or why they cannot.
     early_exit: Result<EarlyExit, String>,
-    /// Whether images are run in bundles where there are enough.
-    bundled: bool,
     /// The last population that reads each population; itself if none does.
     last_readers: Vec<usize>,
     /// Populations and projections that each population drives.
@@ -237,7 +235,6 @@ impl<T: Real> Network<T> {
                 for (reader, population) in populations.iter().enumerate() {
                     population.stage.sources().for_each(|source| last_readers[source] = reader);
                 }
-                let bundled = bundled::pays(&populations, &timings);
                 Ok(Self {
                     populations,
                     timings,
@@ -247,7 +244,6 @@ impl<T: Real> Network<T> {
                     onsets,
                     planar,
                     disturbed: false,
-                    bundled,
                     last_readers,
                     targets,
                     level,
@@ -286,12 +282,6 @@ impl<T: Real> Network<T> {
     /// Whether an image's elements come channel by channel, all pixels of one before the next.
     pub(crate) fn is_planar(&self) -> bool {
         self.planar
-    }
-
-    /// How many images are run at once, each in a lane of the processor's registers, where there are so many: nothing in
-    /// networks that take less image by image.
-    pub fn bundle(&self) -> Option<usize> {
-        self.bundled.then(|| T::lanes(self.level))
     }
 
     /// Numbers of one output.

@@ -324,14 +324,14 @@ proptest! {
         let (magnitudes, _) = run::<f64>(&layers, Form::Magnitude, Engine::Layered, &largest);
         prop_assume!(is_exact(&layers, &decoded(&magnitudes, &layers)));
 
-        let network = network::<f64>(&layers, Form::Spiking);
-        prop_assume!(network.bundle().is_some());
+        let runner = Runner::new(network::<f64>(&layers, Form::Spiking));
+        prop_assume!(runner.bundle().is_some());
         // Two bundles, and an image that is left.
-        let count = 2 * network.bundle().unwrap() + 1;
+        let count = 2 * runner.bundle().unwrap() + 1;
         let mut numbers = Numbers(seed);
         let images: Vec<f64> = (0..count * image.len()).map(|_| (numbers.below(13) as f64 - 4.0) * 0.25).collect();
         let (outputs, counts, image_spikes) = {
-            let outcome = Runner::new(network).run(&request(Engine::Layered, &images, count)).unwrap();
+            let outcome = runner.run(&request(Engine::Layered, &images, count)).unwrap();
             (outcome.outputs, outcome.counts, outcome.image_spikes)
         };
         let mut expected = (Vec::new(), vec![Counts::default(); layers.len()], Vec::new());

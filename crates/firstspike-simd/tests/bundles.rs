@@ -1,70 +1,10 @@
 //! Kernels over bundles of images against the same kernels image by image, at every level of this processor.
 
+mod common;
+
+use common::*;
 use firstspike_simd::{Active, BundleCounts, Element, Level, Sliding, Taps};
 use proptest::prelude::*;
-
-/// A precision with what the tests need to know of it.
-trait Float: Element + PartialEq + std::fmt::Debug {
-    const EPSILON: f64;
-    fn from_f64(x: f64) -> Self;
-    fn to_f64(self) -> f64;
-}
-
-impl Float for f32 {
-    const EPSILON: f64 = f32::EPSILON as f64;
-    fn from_f64(x: f64) -> Self {
-        x as f32
-    }
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-}
-
-impl Float for f64 {
-    const EPSILON: f64 = f64::EPSILON;
-    fn from_f64(x: f64) -> Self {
-        x
-    }
-    fn to_f64(self) -> f64 {
-        self
-    }
-}
-
-/// Existing taps on an axis, for `input` rows or columns.
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    input: usize,
-    output: usize,
-    kernel: usize,
-    stride: usize,
-    dilation: usize,
-    pad: isize,
-}
-
-impl Axis {
-    fn taps(self) -> Vec<Taps> {
-        let taps = |output: usize| {
-            let at = |tap: usize| (output * self.stride + tap * self.dilation) as isize - self.pad;
-            let exists = |&tap: &usize| (0..self.input as isize).contains(&at(tap));
-            let found: Vec<usize> = (0..self.kernel).filter(exists).collect();
-            let (first, start) = found.first().map_or((0, 0), |&tap| (tap, at(tap) as usize));
-            Taps { first, count: found.len(), start }
-        };
-        (0..self.output).map(taps).collect()
-    }
-}
-
-fn axes() -> impl Strategy<Value = Axis> {
-    let sizes = (1usize..12, 1usize..14, 1usize..6, 1usize..3, 1usize..3, -1isize..3);
-    sizes.prop_map(|(input, output, kernel, stride, dilation, pad)| Axis {
-        input,
-        output,
-        kernel,
-        stride,
-        dilation,
-        pad,
-    })
-}
 
 /// The numbers of an image, of those of a bundle.
 fn lane<T: Copy>(bundle: &[T], lanes: usize, lane: usize) -> Vec<T> {

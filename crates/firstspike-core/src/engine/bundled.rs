@@ -59,17 +59,17 @@ pub(crate) struct BundleOutcome<T> {
 /// Whether images are run in bundles wherever there are enough: in networks whose neurons spike once in a window, or do not
 /// spike, if populations stay in the cache and it takes less by a guess. That depends on the network alone, so that results
 /// do not depend on what was run before.
-pub(crate) fn pays<T: Real>(populations: &[Population<T>], timings: &[Option<Timing<T>>]) -> bool {
-    cycles(populations, timings).is_some_and(|[bundled, alone]| bundled < alone)
+pub(crate) fn pays_in_bundles<T: Real>(network: &Network<T>) -> bool {
+    cycles(network).is_some_and(|[bundled, alone]| bundled < alone)
 }
 
 /// Cycles for an image in a bundle, and alone, if there can be bundles: a model, from measurements with AVX-512.
-fn cycles<T: Real>(populations: &[Population<T>], timings: &[Option<Timing<T>>]) -> Option<[f64; 2]> {
+fn cycles<T: Real>(network: &Network<T>) -> Option<[f64; 2]> {
     let lanes = (LINE / size_of::<T>()) as f64;
     let mut cycles = [0.0; 2];
-    for (population, timing) in populations.iter().zip(timings) {
+    for (index, population) in network.populations().iter().enumerate() {
         let shape = population.shape;
-        if !matches!(timing, None | Some(Timing::Once(_))) || shape.len() * LINE > CACHED {
+        if !matches!(network.timing(index), None | Some(Timing::Once(_))) || shape.len() * LINE > CACHED {
             return None;
         }
         let registers = shape.channels.div_ceil(LINE / size_of::<T>()) as f64;
@@ -265,17 +265,17 @@ fn interleave_lanes<T: Real, I: Real, const LANES: usize>(network: &Network<T>, 
 mod tests {
     use super::*;
     use crate::network::{Bias, Decode};
-    use crate::neuron::{Encoder, Ttfs, Window};
+    use crate::neuron::{Activation, Encoder, Ttfs};
     use crate::shape::{Geometry, Shape};
     use crate::synapse::{Conv2d, Synapse};
     use crate::weights::{DataType, RawWeights};
+    use firstspike_simd::Level;
 
     /// Whether a chain of convolutions with 3x3 taps pays: `[channels, stride]` of each, after an image of so many pixels.
     fn chain_pays(size: usize, layers: &[[usize; 2]]) -> bool {
-        let timing = Some(Timing::Once(Window { width: 1.0f32, signed: false }));
         let population = |shape, stage| Population { name: String::new(), shape, decode: Decode::default(), stage };
         let mut shape = Shape::new(size, size, 1);
-        let encoder = Some(Encoder { scale: 1.0, shift: 0.0, saturate: false });
+        let encoder = Some(Encoder { scale: 1.0f32, shift: 0.0, saturate: false });
         let mut populations = vec![population(shape, Stage::Input { encoder, order: Vec::new() })];
         for (source, &[channels, stride]) in layers.iter().enumerate() {
             let size = (shape.height - 1) / stride + 1;
@@ -287,11 +287,15 @@ mod tests {
             let synapse = Synapse::Conv2d(Box::new(Conv2d::new(geometry, 1, raw).unwrap()));
             let projections = vec![Projection::new(source, None, synapse).unwrap()];
             let bias = Bias { values: vec![0.0; channels], classes: Vec::new() };
-            let neuron = Neuron::Ttfs(Ttfs { window: 1.0, signed: false, saturate: false, bounded: false });
+            let neuron = if source + 1 == layers.len() {
+                Neuron::Analog(Activation::Identity)
+            } else {
+                Neuron::Ttfs(Ttfs { window: 1.0, signed: false, saturate: false, bounded: false })
+            };
             populations.push(population(output, Stage::Neurons { projections, bias, neuron }));
             shape = output;
         }
-        pays(&populations, &vec![timing; populations.len()])
+        pays_in_bundles(&Network::new(populations, Level::best()).unwrap())
     }
 
     #[test]

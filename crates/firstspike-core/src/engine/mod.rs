@@ -2,7 +2,7 @@
 
 mod alpha;
 mod at_once;
-pub(crate) mod bundled;
+mod bundled;
 mod early_exit;
 mod event;
 mod layered;
@@ -20,7 +20,7 @@ use alpha::AlphaState;
 use at_once::Arrivals;
 pub(crate) use at_once::Plan;
 use bundled::Bundle;
-pub(crate) use bundled::BundleOutcome;
+pub(crate) use bundled::{BundleOutcome, pays_in_bundles};
 pub(crate) use early_exit::EarlyExit;
 use early_exit::Settling;
 use rate::{RateScratch, RateState};

@@ -79,8 +79,10 @@ impl<T: Real> Synapse<T> {
     /// Whether [`Synapse::gather`] reads a list of spikes, one value per neuron being at hand.
     fn lists(&self, spikes: &SpikeList<T>, paths: Paths) -> bool {
         match self {
-            Self::Dense(_) | Self::Identity(_) => true,
+            Self::Dense(_) => true,
             Self::Conv2d(conv) => conv.lists(spikes, paths),
+            // Adding all values up is quicker than to list some.
+            Self::Identity(_) => paths == Paths::Events,
         }
     }
 
@@ -95,6 +97,10 @@ impl<T: Real> Synapse<T> {
             Self::Dense(dense) => dense.gather(level, spikes, sums.begun()),
             Self::Conv2d(conv) => return conv.gather(level, spikes, sums, scratch),
             Self::Identity(_) => {
+                if let Some(values) = spikes.dense().filter(|_| scratch.paths == Paths::Fastest) {
+                    self.gather_values(level, values, sums, scratch);
+                    return Path::Dense;
+                }
                 let sums = sums.begun();
                 for (&key, &value) in spikes.keys.iter().zip(&spikes.values) {
                     sums[key as usize] += value;
