@@ -2,7 +2,7 @@
 
 use crate::comparison::{Differences, ImageDifferences};
 use crate::disturbance::Disturbance;
-use crate::engine::{BundleOutcome, Engine, Workspace, pays_in_bundles};
+use crate::engine::{Engine, Workspace, pays_in_bundles};
 use crate::error::RunError;
 use crate::network::{Network, Population};
 use crate::real::Real;
@@ -251,11 +251,11 @@ impl<T: Real> Runner<T> {
     ) -> PartOutcome<T> {
         space.reset_counts();
         space.conduct(request.paths, request.record, request.early_exit);
-        let BundleOutcome { outputs, spikes, counts } = space.run_bundle(&self.network, images);
+        space.run_bundle(&self.network, images);
         PartOutcome {
-            outputs,
-            image_spikes: spikes.into_iter().map(|spikes| spikes as u32).collect(),
-            counts,
+            outputs: space.bundle_outputs(),
+            image_spikes: space.bundle_spikes().iter().map(|&spikes| spikes as u32).collect(),
+            counts: space.counts.clone(),
             exits: Exits::default(),
             reference_output: Vec::new(),
             differences: Vec::new(),

@@ -194,8 +194,8 @@ pub struct Network<T> {
     plans: Vec<Option<Plan<T>>>,
     /// How images may end early, or why they cannot.
     early_exit: Result<EarlyExit, String>,
-    /// The last population that reads each population; itself if none does.
-    last_readers: Vec<usize>,
+    /// Populations that each population is the last to read.
+    last_reads: Vec<Vec<usize>>,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -231,9 +231,13 @@ impl<T: Real> Network<T> {
                 let plans = populations.iter().map(Plan::of).collect();
                 let early_exit = EarlyExit::of(&populations, &timings, &scales);
                 let planar = is_planar(&populations[0]);
-                let mut last_readers: Vec<usize> = (0..populations.len()).collect();
+                let mut last_readers = vec![None; populations.len()];
                 for (reader, population) in populations.iter().enumerate() {
-                    population.stage.sources().for_each(|source| last_readers[source] = reader);
+                    population.stage.sources().for_each(|source| last_readers[source] = Some(reader));
+                }
+                let mut last_reads = vec![Vec::new(); populations.len()];
+                for (source, reader) in last_readers.into_iter().enumerate() {
+                    reader.into_iter().for_each(|reader: usize| last_reads[reader].push(source));
                 }
                 Ok(Self {
                     populations,
@@ -244,7 +248,7 @@ impl<T: Real> Network<T> {
                     onsets,
                     planar,
                     disturbed: false,
-                    last_readers,
+                    last_reads,
                     targets,
                     level,
                 })
@@ -372,9 +376,9 @@ impl<T: Real> Network<T> {
         }
     }
 
-    /// Populations that are read for the last time by a population.
-    pub(crate) fn last_read_by(&self, reader: usize) -> impl Iterator<Item = usize> {
-        (0..reader).filter(move |&source| self.last_readers[source] == reader)
+    /// Populations that a population is the last to read.
+    pub(crate) fn last_reads(&self, reader: usize) -> &[usize] {
+        &self.last_reads[reader]
     }
 
     pub(crate) fn targets(&self, population: usize) -> &[(usize, usize)] {

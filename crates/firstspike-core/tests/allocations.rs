@@ -139,8 +139,10 @@ fn nothing_is_allocated_from_image_to_image() {
         for kind in kinds() {
             let name = kind.name;
             let network = network(kind, level);
-            for engine in ENGINES {
+            // Also where layers use memory of earlier ones again.
+            for (engine, recycles) in [(Engine::Event, false), (Engine::Layered, false), (Engine::Layered, true)] {
                 let mut space = Workspace::new(&network);
+                space.recycle(recycles);
                 for image in &random {
                     space.run(&network, engine, image);
                 }
@@ -150,7 +152,7 @@ fn nothing_is_allocated_from_image_to_image() {
                     }
                 });
                 if counted.count_total > 0 {
-                    allocating.push(format!("{name}, {engine:?}, {level}: {}", counted.count_total));
+                    allocating.push(format!("{name}, {engine:?}, {recycles}, {level}: {}", counted.count_total));
                 }
             }
         }
@@ -176,4 +178,27 @@ fn nothing_is_allocated_where_a_layer_is_dense() {
         assert_eq!(allocation_counter::measure(run).count_total, 0, "spiking {spiking}");
         assert_eq!(space.counts[1].dense > 0, spiking);
     }
+}
+
+/// Of networks of all kinds that are run so: with silent neurons left out, tiles and maxima.
+#[test]
+fn nothing_is_allocated_from_bundle_to_bundle() {
+    let mut bundles = 0;
+    for level in Level::available() {
+        for kind in kinds() {
+            let name = kind.name;
+            let runner = Runner::new(network(kind, level));
+            let Some(lanes) = runner.bundle() else { continue };
+            bundles += 1;
+            let mut numbers = Numbers(3);
+            let mut images: Vec<Vec<f32>> = (0..4).map(|_| numbers.image(lanes * IMAGE.len())).collect();
+            images.insert(0, vec![1.0; lanes * IMAGE.len()]);
+            let mut space = Workspace::new(runner.network());
+            let mut run = || images.iter().for_each(|images| space.run_bundle(runner.network(), images));
+            run();
+            assert_eq!(allocation_counter::measure(run).count_total, 0, "{name}, {level}");
+            assert!(space.counts[1].synaptic_events > 0 || name == "ann", "{name}, {level}");
+        }
+    }
+    assert!(bundles > 0, "no network is run in bundles");
 }

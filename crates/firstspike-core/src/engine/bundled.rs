@@ -43,17 +43,9 @@ pub(super) struct Bundle<T> {
     signals: Vec<Signals>,
     /// Spikes of each image.
     spikes: Vec<u64>,
+    /// Signs of channels in which a pooling takes the minimum.
+    signs: Vec<T>,
     scratch: PoolScratch<T>,
-}
-
-/// What the images of a bundle gave.
-pub(crate) struct BundleOutcome<T> {
-    /// Outputs of all images, one after another.
-    pub outputs: Vec<T>,
-    /// Spikes of each image.
-    pub spikes: Vec<u64>,
-    /// What each population counted.
-    pub counts: Vec<Counts>,
 }
 
 /// Whether images are run in bundles wherever there are enough: in networks whose neurons spike once in a window, or do not
@@ -111,33 +103,44 @@ impl<T: Real> Bundle<T> {
                 starts: vec![0; network.timing(index).map_or(0, |_| shape.pixels() + 1)],
                 active: asked.then(Active::default),
             });
-            free.extend(network.last_read_by(index).map(|source| signals[source].memory));
+            free.extend(network.last_reads(index).iter().map(|&source| signals[source].memory));
         }
         let memories = sizes.into_iter().map(Aligned::zeros).collect();
-        Self { memories, signals, spikes: vec![0; lanes], scratch: PoolScratch::default() }
+        Self { memories, signals, spikes: vec![0; lanes], signs: Vec::new(), scratch: PoolScratch::default() }
     }
 
-    /// What a population handed on.
-    fn values(&self, population: usize) -> &[T] {
-        let Signals { memory, values, .. } = self.signals[population];
-        &self.memories[memory][..values]
+    /// What the last population handed on.
+    fn outputs(&self) -> &[T] {
+        let last = self.signals.last().map(|signals| &self.memories[signals.memory][..signals.values]);
+        last.unwrap_or_default()
     }
 }
 
 impl<T: Real> Workspace<T> {
-    /// Runs as many images as a register has lanes, one after another in `images`.
-    pub(crate) fn run_bundle<I: Real>(&mut self, network: &Network<T>, images: &[I]) -> BundleOutcome<T> {
+    /// Runs as many images as a register has lanes, one after another in `images`; leaves their outputs and spikes in the
+    /// workspace and adds to its counts.
+    ///
+    /// # Panics
+    /// If [`Runner::bundle`](crate::Runner::bundle) says that the network's images are run one by one.
+    pub fn run_bundle<I: Real>(&mut self, network: &Network<T>, images: &[I]) {
         let mut bundle = self.bundle.take().unwrap_or_else(|| Box::new(Bundle::new(network)));
         bundle.spikes.fill(0);
         for index in 0..network.populations().len() {
             self.timed(index, |space| bundle.run_layer(network, index, images, &mut space.counts[index]));
         }
-        let lanes = bundle.spikes.len();
-        let values = bundle.values(network.populations().len() - 1);
-        let outputs = (0..lanes).flat_map(|lane| values.iter().skip(lane).step_by(lanes).copied()).collect();
-        let outcome = BundleOutcome { outputs, spikes: bundle.spikes.clone(), counts: self.counts.clone() };
         self.bundle = Some(bundle);
-        outcome
+    }
+
+    /// Spikes of each image of the bundle that was run last.
+    pub(crate) fn bundle_spikes(&self) -> &[u64] {
+        self.bundle.as_ref().map_or(&[], |bundle| &bundle.spikes)
+    }
+
+    /// Outputs of the images of that bundle, one after another.
+    pub(crate) fn bundle_outputs(&self) -> Vec<T> {
+        let Some(bundle) = &self.bundle else { return Vec::new() };
+        let (lanes, values) = (bundle.spikes.len(), bundle.outputs());
+        (0..lanes).flat_map(|lane| values.iter().skip(lane).step_by(lanes).copied()).collect()
     }
 }
 
@@ -191,7 +194,7 @@ impl<T: Real> Bundle<T> {
                     _ => unreachable!("other neurons are run image by image"),
                 }
             }
-            Stage::MaxPool { source, pool } => pool.pool_bundle(level, values(*source), lanes, out),
+            Stage::MaxPool { source, pool } => pool.pool_bundle(level, values(*source), lanes, &mut self.signs, out),
             Stage::Concat { sources } => {
                 let mut at = 0;
                 for pixel in 0..shape.pixels() {

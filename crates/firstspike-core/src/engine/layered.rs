@@ -36,7 +36,7 @@ impl<T: Real> Workspace<T> {
 
     /// Frees the memory of values that nothing reads after this population.
     fn free(&mut self, network: &Network<T>, reader: usize) {
-        for source in network.last_read_by(reader) {
+        for &source in network.last_reads(reader) {
             let memory = self.signals[source].memory().map(std::mem::take);
             self.spare.extend(memory.filter(|memory| memory.capacity() > 0));
         }

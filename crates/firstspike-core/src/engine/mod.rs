@@ -20,7 +20,7 @@ use alpha::AlphaState;
 use at_once::Arrivals;
 pub(crate) use at_once::Plan;
 use bundled::Bundle;
-pub(crate) use bundled::{BundleOutcome, pays_in_bundles};
+pub(crate) use bundled::pays_in_bundles;
 pub(crate) use early_exit::EarlyExit;
 use early_exit::Settling;
 use rate::{RateScratch, RateState};
@@ -133,7 +133,7 @@ impl<T: Real> Workspace<T> {
 
     /// Whether only counts and outputs of the next images are wanted: then the layered engine uses memory of values again as
     /// soon as nothing reads it any more, while it is in the cache, and leaves no signals.
-    pub(crate) fn recycle(&mut self, recycles: bool) {
+    pub fn recycle(&mut self, recycles: bool) {
         self.recycles = recycles;
     }
 

@@ -46,6 +46,8 @@ pub struct Conv2d<T> {
     reach: [Vec<Windows>; 2],
     /// What each way takes that there is.
     costs: Vec<(Way, Cost)>,
+    /// What takes least for several images at once.
+    bundled: Bundled,
 }
 
 /// Windows that a row or a column of pixels falls into: at even distances, as the taps are that it falls on, which
@@ -69,7 +71,7 @@ impl Windows {
 
 /// How spikes may be added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+enum Way {
     /// With all neurons that did not spike: a register of weights serves several pixels, and multiplications are the limit.
     Dense,
     /// The same by minimal filtering, tile by tile of the outputs.
@@ -96,6 +98,13 @@ struct Cost {
     fixed: f64,
     /// For each spike.
     spike: f64,
+}
+
+/// The way that takes least for several images at once, all of them dense, and its cycles for each: a model.
+#[derive(Clone, Copy, Debug)]
+struct Bundled {
+    way: Way,
+    cycles: f64,
 }
 
 /// Weights once more, in the order in which spikes meet them: packed when they are first needed, since many layers are
@@ -247,8 +256,10 @@ impl<T: Real> Conv2d<T> {
             widened,
             reach,
             costs: Vec::new(),
+            bundled: Bundled { way: Way::Dense, cycles: 0.0 },
         };
         conv.costs = conv.costs();
+        conv.bundled = conv.bundled();
         Ok(conv)
     }
 
@@ -387,22 +398,28 @@ impl<T: Real> Conv2d<T> {
         costs
     }
 
-    /// The way that takes least for several images at once, and its cycles for each of them: a model. All are dense.
-    pub(super) fn bundled(&self) -> (Way, f64) {
+    /// What takes least for several images at once.
+    fn bundled(&self) -> Bundled {
         let lanes = 64.0 / size_of::<T>() as f64;
         let Geometry { output, .. } = self.geometry;
         let inputs = self.inputs_per_group();
         let count =
             |axis: usize, outputs: usize| (0..outputs).map(|o| self.geometry.taps(axis, o).count).sum::<usize>();
         let pairs = count(0, output.height) * count(1, output.width);
-        let dense = (Way::Dense, 0.55 * (pairs * inputs * output.channels) as f64 / lanes);
+        let dense = Bundled { way: Way::Dense, cycles: 0.55 * (pairs * inputs * output.channels) as f64 / lanes };
         let tiles = |Tiled { winograd, .. }: &Tiled<T>| {
             let multiplications = 0.6 * (36 * inputs * output.channels) as f64;
             let transforms = 110.0 * inputs as f64 + 90.0 * output.channels as f64;
-            (Way::Winograd, winograd.tiles() as f64 * (multiplications + transforms) / lanes)
+            let cycles = winograd.tiles() as f64 * (multiplications + transforms) / lanes;
+            Bundled { way: Way::Winograd, cycles }
         };
         let tiled = self.tiled.as_ref().map(tiles);
-        tiled.filter(|(_, cycles)| *cycles < dense.1).unwrap_or(dense)
+        tiled.filter(|tiled| tiled.cycles < dense.cycles).unwrap_or(dense)
+    }
+
+    /// Cycles for each of several images at once: a model.
+    pub(super) fn bundled_cycles(&self) -> f64 {
+        self.bundled.cycles
     }
 
     /// Cycles for an image alone: a model.
@@ -416,7 +433,7 @@ impl<T: Real> Conv2d<T> {
     /// must not depend on the other images, so that there is no choice where tiles are summed up, which rounds otherwise.
     pub(super) fn sparse_bundle(&self, active: usize) -> bool {
         let Geometry { output, dilation, .. } = &self.geometry;
-        let (way, dense) = self.bundled();
+        let Bundled { way, cycles: dense } = self.bundled;
         if way == Way::Winograd || self.groups != 1 || dilation[1] != 1 {
             return false;
         }
@@ -442,7 +459,7 @@ impl<T: Real> Conv2d<T> {
             return Path::Events;
         }
         match &self.tiled {
-            Some(tiled) if self.bundled().0 == Way::Winograd => {
+            Some(tiled) if self.bundled.way == Way::Winograd => {
                 let (packed, tiles) = (tiled.packed(&self.weights), &mut scratch.of_all().tiles);
                 T::convolve_bundle_tiles(level, &tiled.winograd, sums, bias, packed, values, tiles);
             }

@@ -125,11 +125,19 @@ impl MaxPool {
         self.minimum.get(channel).copied().unwrap_or(false)
     }
 
-    /// Pools one value per neuron and image; those of a neuron lie side by side.
-    pub(crate) fn pool_bundle<T: Real>(&self, level: Level, values: &[T], images: usize, pooled: &mut [T]) {
+    /// Pools one value per neuron and image; those of a neuron lie side by side. `signs` is memory to work with.
+    pub(crate) fn pool_bundle<T: Real>(
+        &self,
+        level: Level,
+        values: &[T],
+        images: usize,
+        signs: &mut Vec<T>,
+        pooled: &mut [T],
+    ) {
         let sign = |&minimum: &bool| if minimum { -T::ZERO } else { T::ZERO };
-        let signs: Vec<T> = self.minimum.iter().flat_map(|minimum| vec![sign(minimum); images]).collect();
-        T::pool_max(level, &self.sliding.bundled(images), values, &signs, pooled);
+        signs.clear();
+        signs.extend(self.minimum.iter().flat_map(|minimum| std::iter::repeat_n(sign(minimum), images)));
+        T::pool_max(level, &self.sliding.bundled(images), values, signs, pooled);
     }
 
     /// Pools one value per neuron.

@@ -472,7 +472,7 @@ impl<T: Real> Projection<T> {
         pooled
             + match &self.synapse {
                 Synapse::Dense(_) => 0.55 * self.connections as f64 / lanes,
-                Synapse::Conv2d(conv) => conv.bundled().1,
+                Synapse::Conv2d(conv) => conv.bundled_cycles(),
                 Synapse::Identity(shape) => 2.0 * shape.len() as f64 / lanes,
             }
     }
