@@ -231,13 +231,15 @@ impl<T: Real> Network<T> {
                 let plans = populations.iter().map(Plan::of).collect();
                 let early_exit = EarlyExit::of(&populations, &timings, &scales);
                 let planar = is_planar(&populations[0]);
-                let mut last_readers = vec![None; populations.len()];
+                let mut last_readers: Vec<Option<usize>> = vec![None; populations.len()];
                 for (reader, population) in populations.iter().enumerate() {
                     population.stage.sources().for_each(|source| last_readers[source] = Some(reader));
                 }
                 let mut last_reads = vec![Vec::new(); populations.len()];
                 for (source, reader) in last_readers.into_iter().enumerate() {
-                    reader.into_iter().for_each(|reader: usize| last_reads[reader].push(source));
+                    if let Some(reader) = reader {
+                        last_reads[reader].push(source);
+                    }
                 }
                 Ok(Self {
                     populations,
