@@ -8,6 +8,7 @@ mod average_pool;
 mod conv2d;
 mod dense;
 mod fan;
+mod fan_out;
 mod max_pool;
 mod sums;
 
@@ -24,8 +25,8 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
+use fan_out::FanOut;
 use firstspike_simd::{Active, Level};
-use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 /// Synapses from one population to another.
@@ -241,8 +242,8 @@ pub struct Projection<T> {
     source: usize,
     pool: Option<AveragePool>,
     synapse: Synapse<T>,
-    /// Existing targets of a neuron of each pixel of the source, in runs of pixels that are alike: where each ends.
-    fan_out: Vec<(usize, u32)>,
+    /// Existing targets of a neuron of each pixel of the source.
+    fan_out: FanOut,
     /// Pairs of a neuron and an existing target.
     connections: u64,
 }
@@ -258,10 +259,10 @@ impl<T: Real> Projection<T> {
         {
             return Err(format!("pooling to {:?} before synapses from {:?}", pool.geometry().output, synapse.input()));
         }
-        let fan_out = fan_out(pool.as_ref(), &synapse)?;
+        let fan_out = FanOut::new(pool.as_ref(), &synapse)?;
         let mut projection = Self { source, pool, synapse, fan_out, connections: 0 };
         let channels = projection.input().channels;
-        projection.connections = projection.sum_targets(|from, to| ((to - from) * channels) as u64);
+        projection.connections = projection.fan_out.sum(|from, to| ((to - from) * channels) as u64);
         Ok(projection)
     }
 
@@ -490,79 +491,41 @@ impl<T: Real> Projection<T> {
             }
     }
 
-    /// Sum over the source's pixels, in runs `from..to` that are alike: so many, times the targets of a neuron there.
-    fn sum_targets(&self, mut count: impl FnMut(usize, usize) -> u64) -> u64 {
-        let mut from = 0;
-        let mut sum = 0;
-        for &(to, fan) in &self.fan_out {
-            sum += count(from, to) * u64::from(fan);
-            from = to;
-        }
-        sum
-    }
-
     /// Synaptic events of a raster of spikes.
     pub(crate) fn events_of(&self, raster: &Raster<T>) -> u64 {
-        if let [(_, everywhere)] = self.fan_out[..] {
-            return raster.spikes * u64::from(everywhere);
+        if let Some(everywhere) = self.fan_out.everywhere() {
+            return raster.spikes * everywhere;
         }
         let channels = self.input().channels;
         let spikes = |patterns: &[u64]| patterns.iter().map(|pattern| u64::from(pattern.count_ones())).sum::<u64>();
         let words = raster.words();
-        words.map(|word| self.sum_targets(|from, to| spikes(&word[from * channels..to * channels]))).sum()
+        words.map(|word| self.fan_out.sum(|from, to| spikes(&word[from * channels..to * channels]))).sum()
     }
 
     /// Synaptic events of some spikes: pairs of a spike and an existing target, after merging the pooling.
     pub(crate) fn events(&self, spikes: &SpikeList<T>) -> u64 {
-        if let [(_, everywhere)] = self.fan_out[..] {
-            return spikes.spikes() * u64::from(everywhere);
+        if let Some(everywhere) = self.fan_out.everywhere() {
+            return spikes.spikes() * everywhere;
+        }
+        if spikes.patterns.is_empty() {
+            return self.events_before(&spikes.starts);
         }
         let begin = |pixel: usize| spikes.starts[pixel] as usize;
-        self.sum_targets(|from, to| spikes.spikes_between(begin(from), begin(to)))
+        self.fan_out.sum(|from, to| spikes.spikes_between(begin(from), begin(to)))
     }
 
     /// Synaptic events of some spikes, given how many there are before each pixel, and behind the last.
     pub(crate) fn events_before(&self, starts: &[u32]) -> u64 {
-        self.sum_targets(|from, to| u64::from(starts[to] - starts[from]))
+        self.fan_out.sum_differences(starts)
     }
 
     /// Pairs of a neuron that spiked and an existing target: the multiply-adds for all of its spikes together.
     fn distinct(&self, spikes: &SpikeList<T>) -> u64 {
-        if let [(_, everywhere)] = self.fan_out[..] {
-            return spikes.len() as u64 * u64::from(everywhere);
-        }
-        self.events_before(&spikes.starts)
+        self.fan_out.everywhere().map_or_else(|| self.events_before(&spikes.starts), |all| spikes.len() as u64 * all)
     }
 
     /// Pairs of a neuron and an existing target: the multiply-adds of the dense computation.
     pub fn connections(&self) -> u64 {
         self.connections
     }
-}
-
-/// Existing targets of a neuron of each source pixel, in runs of pixels that are alike: where each ends.
-///
-/// Windows are boxes, so the pixels reached are the product of those reached on each axis, also through a pooling.
-fn fan_out<T: Real>(pool: Option<&AveragePool>, synapse: &Synapse<T>) -> Result<Vec<(usize, u32)>, String> {
-    let input = pool.map_or_else(|| synapse.input(), |pool| pool.geometry().input);
-    let per_pixel = synapse.targets_per_pixel();
-    let count = |axis: usize, index: usize| {
-        let Some(pool) = pool else { return synapse.reach(axis, index).len() };
-        let windows = pool.geometry().windows(axis, index);
-        windows.flat_map(|(window, _)| synapse.reach(axis, window)).collect::<BTreeSet<_>>().len()
-    };
-    let columns: Vec<usize> = (0..input.width).map(|x| count(1, x)).collect();
-    let mut runs: Vec<(usize, u32)> = Vec::new();
-    for y in 0..input.height {
-        let rows = count(0, y);
-        for (x, columns) in columns.iter().enumerate() {
-            let fan = u32::try_from(rows * columns * per_pixel).map_err(|_| "more than 2^32 targets of a neuron")?;
-            let end = y * input.width + x + 1;
-            match runs.last_mut() {
-                Some(last) if last.1 == fan => last.0 = end,
-                _ => runs.push((end, fan)),
-            }
-        }
-    }
-    Ok(runs)
 }
