@@ -6,6 +6,7 @@ use crate::convolution::{self, Sliding, Spikes};
 use crate::delivery::{self, Fans, Raster};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
 use crate::grid::{self, Grid, GridCounts, Integrators, Marks};
+use crate::interleave;
 use crate::level::{Isa, Level};
 use crate::pooling::{self, Pooling};
 use crate::spreading::{self, Spreading};
@@ -32,7 +33,7 @@ pub struct Listed<'a, T> {
 }
 
 /// A precision: `f32` or `f64`.
-pub trait Element: Copy {
+pub trait Element: Copy + 'static {
     /// A convolution of spikes: adds to `targets` (`[row][column][channel]` of the outputs) the `weights`
     /// (`[ky][kx][input channel][output channel]`) of all spikes that they see. Keys ascend, and those of pixel `p` are
     /// `starts[p]..starts[p + 1]`.
@@ -94,6 +95,12 @@ pub trait Element: Copy {
 
     /// Images of a bundle: numbers of a register.
     fn lanes(level: Level) -> usize;
+
+    /// Writes the images of a bundle, planes of channels one after another, as `[pixel][channel][image]`.
+    ///
+    /// # Panics
+    /// If they are not equally many numbers, or not those of whole planes of as many images as [`Element::lanes`].
+    fn interleave(level: Level, images: &[Self], channels: usize, to: &mut [Self]);
 
     /// [`Element::convolve_values`] of a bundle: of as many images as [`Element::lanes`], numbers of a neuron side by side.
     ///
@@ -940,6 +947,10 @@ macro_rules! element {
 
             fn lanes(level: Level) -> usize {
                 element!(# level, $levels, LANES)
+            }
+
+            fn interleave(level: Level, images: &[Self], channels: usize, to: &mut [Self]) {
+                interleave::interleave(images, Self::lanes(level), channels, to);
             }
 
             fn convolve_bundle(

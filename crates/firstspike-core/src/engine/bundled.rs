@@ -12,7 +12,7 @@ use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
 use crate::record::Counts;
 use crate::synapse::{Path, PoolScratch, Projection, Sums};
-use firstspike_simd::{Active, BundleCounts};
+use firstspike_simd::{Active, BundleCounts, same};
 
 /// Bytes of a population in all images of a bundle, at most: what a second-level cache holds.
 const CACHED: usize = 1 << 20;
@@ -43,6 +43,8 @@ pub(super) struct Bundle<T> {
     signals: Vec<Signals>,
     /// Spikes of each image.
     spikes: Vec<u64>,
+    /// Images of another precision.
+    converted: Vec<T>,
     /// Signs of channels in which a pooling takes the minimum.
     signs: Vec<T>,
     scratch: PoolScratch<T>,
@@ -106,7 +108,14 @@ impl<T: Real> Bundle<T> {
             free.extend(network.last_reads(index).iter().map(|&source| signals[source].memory));
         }
         let memories = sizes.into_iter().map(Aligned::zeros).collect();
-        Self { memories, signals, spikes: vec![0; lanes], signs: Vec::new(), scratch: PoolScratch::default() }
+        Self {
+            memories,
+            signals,
+            spikes: vec![0; lanes],
+            converted: Vec::new(),
+            signs: Vec::new(),
+            scratch: PoolScratch::default(),
+        }
     }
 
     /// What the last population handed on.
@@ -163,7 +172,7 @@ impl<T: Real> Bundle<T> {
         let mut range = T::EVERYTHING;
         match stage {
             Stage::Input { encoder, .. } => {
-                interleave(network, images, lanes, out);
+                interleave(network, images, &mut self.converted, lanes, out);
                 if let Some(encoder) = encoder {
                     counts.saturated += encoder.spikes(level, out);
                 }
@@ -229,37 +238,30 @@ impl<T: Real> Bundle<T> {
     }
 }
 
-/// Elements of all images, those of a neuron side by side.
-fn interleave<T: Real, I: Real>(network: &Network<T>, images: &[I], lanes: usize, values: &mut [T]) {
-    match lanes {
-        16 => interleave_lanes::<T, I, 16>(network, images, values),
-        8 => interleave_lanes::<T, I, 8>(network, images, values),
-        4 => interleave_lanes::<T, I, 4>(network, images, values),
-        2 => interleave_lanes::<T, I, 2>(network, images, values),
-        _ => unreachable!("registers have 2 to 16 lanes"),
-    }
-}
-
-fn interleave_lanes<T: Real, I: Real, const LANES: usize>(network: &Network<T>, images: &[I], values: &mut [T]) {
+/// Elements of all images, those of a neuron side by side. `converted` is memory for those of another precision.
+fn interleave<T: Real, I: Real>(
+    network: &Network<T>,
+    images: &[I],
+    converted: &mut Vec<T>,
+    lanes: usize,
+    values: &mut [T],
+) {
     let Population { shape, stage: Stage::Input { order, .. }, .. } = &network.populations()[0] else {
         unreachable!("the first population is the input")
     };
-    let (neurons, _) = values.as_chunks_mut::<LANES>();
-    let length = images.len() / LANES;
-    let images: [&[I]; LANES] = std::array::from_fn(|lane| &images[lane * length..][..length]);
-    let number = |x: I| T::from_f64(x.to_f64());
-    if !order.is_empty() && !network.is_planar() {
-        for (element, &neuron) in order.iter().enumerate() {
-            neurons[neuron as usize] = images.map(|image| number(image[element]));
-        }
+    let images = same(images).unwrap_or_else(|| {
+        converted.clear();
+        converted.extend(images.iter().map(|x| T::from_f64(x.to_f64())));
+        converted
+    });
+    if order.is_empty() || network.is_planar() {
+        let channels = if network.is_planar() { shape.channels } else { 1 };
+        T::interleave(network.level(), images, channels, values);
         return;
     }
-    let channels = if network.is_planar() { shape.channels } else { 1 };
-    let pixels = length / channels;
-    for channel in 0..channels {
-        let planes = images.map(|image| &image[channel * pixels..][..pixels]);
-        for (pixel, neurons) in neurons.chunks_exact_mut(channels).enumerate().take(pixels) {
-            neurons[channel] = planes.map(|plane| number(plane[pixel]));
+    for (lane, image) in images.chunks_exact(order.len()).enumerate() {
+        for (&x, &neuron) in image.iter().zip(order) {
+            values[neuron as usize * lanes + lane] = x;
         }
     }
 }
