@@ -2,7 +2,7 @@
 //! the last.
 
 use crate::depthwise;
-use crate::vector::Vector;
+use crate::vector::{Vector, prefetch};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -445,6 +445,9 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
     }
 }
 
+/// Registers of a tile from which on it fetches weights: narrow ones have no time for it, and few weights.
+const WIDE: usize = 4;
+
 /// Calls a kernel of so many pixels, `$most` at most.
 macro_rules! blocks {
     ($most:ident, $pixels:ident, $kernel:ident::<$vector:ty, $width:ident, $tail:ident>$arguments:tt) => {
@@ -543,9 +546,14 @@ unsafe fn values_span<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
     let mut ox = first;
     // Blocks of even sizes: small ones wait for their own sums.
     let mut blocks = count.div_ceil(PIXELS);
+    // The first blocks fetch the weights of the next tile, a line of each row: these lie too far apart for the processor to
+    // see what comes.
+    let mut fetched = if tile.at + WIDTH * V::LANES < sliding.width() { 0 } else { WIDTH };
     while blocks > 0 {
         let pixels = (first + count - ox).div_ceil(blocks);
-        let block = Block { rows, columns: columns(ox), step: step * sliding.input[2], pixel: begin + ox };
+        let ahead = if fetched < WIDTH { (WIDTH + fetched) * V::LANES } else { 0 };
+        fetched += 1;
+        let block = Block { rows, columns: columns(ox), step: step * sliding.input[2], pixel: begin + ox, ahead };
         // SAFETY: the caller's word.
         unsafe {
             blocks!(PIXELS, pixels, values_block::<V, WIDTH, TAIL>(sliding, tile, block, values));
@@ -565,6 +573,8 @@ struct Block {
     step: usize,
     /// The first pixel.
     pixel: usize,
+    /// How far behind the tile's weights those begin that are fetched.
+    ahead: usize,
 }
 
 /// # Safety
@@ -573,7 +583,7 @@ struct Block {
 unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
-    Block { rows, columns, step, pixel }: Block,
+    Block { rows, columns, step, pixel, ahead }: Block,
     values: *const V::Scalar,
 ) {
     let (inputs, n) = (sliding.input[2], sliding.outputs);
@@ -595,6 +605,9 @@ unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const
                 let mut x = values.add((line + columns.start + j * stride) * inputs);
                 let mut row = tile.weights.add((tap + columns.first + j) * inputs * width + tile.at);
                 for _ in 0..pixels * group_inputs {
+                    if WIDTH >= WIDE {
+                        prefetch(row.wrapping_add(ahead));
+                    }
                     let mut weights = [V::zero(); WIDTH];
                     for (k, weight) in weights.iter_mut().enumerate() {
                         *weight = load::<V, WIDTH, TAIL>(row, k, tile.tail);

@@ -3,7 +3,7 @@
 //! one loop for each pixel, not one for each row of taps.
 
 use crate::convolution::Spikes;
-use crate::vector::Vector;
+use crate::vector::{Vector, prefetch};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,6 +36,11 @@ struct Block {
 impl Block {
     fn taps(&self) -> usize {
         self.rows.taps * self.columns.taps
+    }
+
+    /// Pixels that meet it.
+    fn pixels(&self) -> usize {
+        self.rows.count * self.columns.count
     }
 
     /// For some rows of outputs: meets the pixels alone that reach them.
@@ -133,7 +138,7 @@ impl Spreading {
     /// pixels: what the work is made of.
     pub fn work(&self) -> [f64; 2] {
         let pixels = self.pixels() as f64;
-        let visits = |block: &Block| (block.rows.count * block.columns.count) as f64 / pixels;
+        let visits = |block: &Block| block.pixels() as f64 / pixels;
         let all = self.blocks.iter();
         [all.clone().map(visits).sum(), all.map(|block| visits(block) * block.taps() as f64).sum()]
     }
@@ -194,6 +199,9 @@ impl Spreading {
 /// Bytes of weights that stay in the first-level cache, beside all else.
 const CACHED: usize = 40 << 10;
 
+/// Bytes of weights that do not stay in the second level.
+const FAR: usize = 1 << 20;
+
 /// Adds spikes to the targets.
 ///
 /// # Safety
@@ -210,6 +218,7 @@ pub(crate) unsafe fn spread<V: Vector>(
 ) {
     let ([_, _, inputs], [_, _, outputs]) = (spreading.input, spreading.output);
     let most = spreading.parts()[0].min(if V::REGISTERS >= 32 { 8 } else { 4 });
+    let line = LINE / size_of::<V::Scalar>();
     let mut at = 0;
     while at < outputs {
         let left = outputs - at;
@@ -221,15 +230,26 @@ pub(crate) unsafe fn spread<V: Vector>(
             _ => 8,
         };
         let whole = left >= width * V::LANES;
+        // Weights that the second level of the cache does not hold come while those of the part before are used.
+        let far = width == 1 && spreading.packed::<V::Scalar>() * size_of::<V::Scalar>() > FAR;
         let mut before = 0;
         for block in spreading.blocks.iter() {
             let block = block.within(spreading.above, spreading.output[0]);
             // So many channels at once that their weights stay in the cache.
             let some = Spreading::part(block.taps(), width);
             for first in (0..inputs).step_by(some) {
-                let tile =
-                    Tile { targets, weights, at, tail: left.saturating_sub((width - 1) * V::LANES), block, before };
                 let part = Part { spikes, first, limit: inputs.min(first + some) };
+                let next = at / line * spreading.rows() * line + before + part.limit * block.taps() * line;
+                let tile = Tile {
+                    targets,
+                    weights,
+                    at,
+                    tail: left.saturating_sub((width - 1) * V::LANES),
+                    block,
+                    before,
+                    next: weights.wrapping_add(next),
+                    share: if far { (some * block.taps()).div_ceil(block.pixels().max(1)) } else { 0 },
+                };
                 // SAFETY: the caller's word; the tile ends where the channels do.
                 unsafe {
                     match (width, whole) {
@@ -244,7 +264,7 @@ pub(crate) unsafe fn spread<V: Vector>(
                     }
                 }
             }
-            before += block.taps() * inputs * (LINE / size_of::<V::Scalar>());
+            before += block.taps() * inputs * line;
         }
         at += width * V::LANES;
     }
@@ -261,6 +281,9 @@ struct Tile<T> {
     block: Block,
     /// Weights of the blocks before.
     before: usize,
+    /// Those of the next part, and lines of them for each pixel to fetch.
+    next: *const T,
+    share: usize,
 }
 
 /// Spikes of the channels from `first` on that are below `limit`.
@@ -402,6 +425,8 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                 }
             });
             let mut pixel = (rows.first + i * rows.step) * across + columns.first;
+            // Each pixel fetches its share of the next part's weights.
+            let mut ahead = tile.next.wrapping_add(i * columns.count * tile.share * line);
             for column in (columns.target..).take(columns.count) {
                 each!(k < ROWS, sums[k][0] = load(reached[k], column));
                 let to = spikes.starts[pixel + 1];
@@ -409,6 +434,10 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                 let keys = &spikes.keys[begin as usize..to as usize];
                 let values = spikes.values.add(begin as usize);
                 let base = pixel * inputs;
+                for _ in 0..tile.share {
+                    prefetch(ahead);
+                    ahead = ahead.wrapping_add(line);
+                }
                 let mut done = 0;
                 for &key in keys {
                     let channel = (key as usize).wrapping_sub(base);

@@ -6,6 +6,18 @@ pub(crate) mod plain;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
+/// Brings what lies at an address, whatever it is, near to the processor: to the second level of its cache.
+#[inline(always)]
+pub(crate) fn prefetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: nothing is read, and any address is allowed.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(from.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
+}
+
 /// A register of [`Vector::LANES`] floats.
 ///
 /// Every method is `unsafe` for one common reason: the caller must run where the instruction set is available, and

@@ -182,7 +182,8 @@ struct Widened {
 }
 
 impl Widened {
-    fn new(geometry: &Geometry, groups: usize) -> Self {
+    /// For numbers of which a register has so many lanes.
+    fn new(geometry: &Geometry, groups: usize, lanes: usize) -> Self {
         let [_, kernel] = geometry.kernel;
         let [_, stride] = geometry.stride;
         let [_, dilation] = geometry.dilation;
@@ -192,11 +193,16 @@ impl Widened {
         let end = begin + (geometry.output.width - 1) * stride + (kernel - 1) * dilation + 1;
         let width = end.max(left + geometry.input.width);
         let depthwise = groups == geometry.input.channels && groups == geometry.output.channels;
-        if depthwise || width > 2 * geometry.input.width + 16 {
-            // Depthwise kernels deal with borders themselves. Elsewhere margins would be most of the image: columns without
-            // some of their taps are slower, but few count.
-            let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox));
-            let sliding = sliding(geometry, groups, geometry.input.width, columns.collect());
+        // Copying an image; or columns without some of their taps, a block each, which wait for their own sums.
+        let columns: Vec<Taps> = (0..geometry.output.width).map(|ox| geometry.taps(1, ox)).collect();
+        let lacking = columns.iter().filter(|taps| taps.count < kernel).count();
+        let tiles = geometry.output.channels.div_ceil(4 * lanes);
+        let copy = 0.25 * (geometry.input.height * width * geometry.input.channels) as f64;
+        let waits = (geometry.output.height * lacking * tiles) as f64
+            * (10.0 + 3.0 * (geometry.kernel[0] * kernel * geometry.input.channels) as f64);
+        if depthwise || waits < copy || width > 2 * geometry.input.width + 16 {
+            // Depthwise kernels deal with borders themselves, and margins shall not be most of an image.
+            let sliding = sliding(geometry, groups, geometry.input.width, columns);
             return Self { sliding, left: 0, width: geometry.input.width };
         }
         let columns = (0..geometry.output.width).map(|ox| Taps { first: 0, count: kernel, start: begin + ox * stride });
@@ -239,7 +245,7 @@ impl<T: Real> Conv2d<T> {
         })?;
         let columns = (0..geometry.output.width).map(|ox| geometry.taps(1, ox)).collect();
         let sliding = sliding(&geometry, groups, geometry.input.width, columns);
-        let widened = Widened::new(&geometry, groups);
+        let widened = Widened::new(&geometry, groups, 64 / size_of::<T>());
         let spread = Spread::new(&geometry, groups);
         let tiled = Tiled::new(&geometry, groups);
         let Geometry { input, .. } = geometry;
@@ -343,9 +349,14 @@ impl<T: Real> Conv2d<T> {
                 (Way::Slide, Cost { fixed: 0.0, spike: 4.0 * reach }),
             ];
         }
-        // Beyond the second level of the cache weights come more slowly, but fewer of them if not all neurons spike.
+        // Beyond the second level of the cache weights come more slowly; of one tap, too few at a time to be fetched before.
         let bytes = size_of_val(&*self.weights);
-        let [far, some] = if bytes > 1 << 20 { [1.2, 1.4] } else { [1.0, 1.0] };
+        let [far, some] = match (bytes >> 20, kernel) {
+            (0, _) => [1.0, 1.0],
+            (_, [1, 1]) => [1.1, 1.4],
+            (1..4, _) => [1.1, 1.1],
+            _ => [1.7, 1.1],
+        };
         let groups = self.groups as f64;
         // Tiles of registers by blocks of pixels side by side: small ones wait for their own sums.
         let tile = registers.min(4.0);
@@ -359,7 +370,11 @@ impl<T: Real> Conv2d<T> {
         let row = kernel[1] * input.channels * size_of::<T>() * lanes * self.outputs_per_group().div_ceil(lanes).min(4);
         // So do those of which many lie in the same sets of it.
         let crowded = registers > 4.0 && (output.channels * size_of::<T>()).is_multiple_of(512);
-        let load = if row > 64 << 10 || crowded {
+        let load = if bytes > 4 << 20 {
+            2.4
+        } else if bytes > 1 << 20 {
+            1.7
+        } else if row > 64 << 10 || crowded {
             1.4
         } else if row > 40 << 10 {
             1.1
