@@ -350,6 +350,15 @@ proptest! {
         prop_assert_eq!(outputs, expected.0);
         prop_assert_eq!(image_spikes, expected.2);
         prop_assert_eq!(without(counts), without(expected.1));
+
+        // Numbers that both precisions have.
+        let single = Runner::new(network::<f32>(&layers, Form::Spiking));
+        prop_assume!(single.bundle().is_some());
+        let count = single.bundle().unwrap();
+        let images = &images[..count * image.len()];
+        let rounded: Vec<f32> = images.iter().map(|&x| x as f32).collect();
+        let of_double = single.run(&request(Engine::Layered, images, count)).unwrap().outputs;
+        prop_assert_eq!(of_double, single.run(&request(Engine::Layered, &rounded, count)).unwrap().outputs);
     }
 
     #[test]
