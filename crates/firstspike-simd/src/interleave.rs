@@ -9,11 +9,21 @@ pub(crate) trait Turn: Copy {
     ///
     /// # Safety
     /// [`SIDE`] numbers of each row must be readable, and of each column writable.
-    unsafe fn turn(rows: [*const Self; SIDE], to: *mut Self, stride: usize);
+    #[inline]
+    unsafe fn turn(rows: [*const Self; SIDE], to: *mut Self, stride: usize) {
+        for column in 0..SIDE {
+            for (index, row) in rows.iter().enumerate() {
+                // SAFETY: the caller's word.
+                unsafe { *to.add(column * stride + index) = *row.add(column) };
+            }
+        }
+    }
 }
 
-#[cfg(target_arch = "x86_64")]
+impl Turn for f64 {}
+
 impl Turn for f32 {
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     unsafe fn turn(rows: [*const Self; SIDE], to: *mut Self, stride: usize) {
         use std::arch::x86_64::{_MM_TRANSPOSE4_PS, _mm_loadu_ps, _mm_storeu_ps};
@@ -24,35 +34,6 @@ impl Turn for f32 {
             for (column, numbers) in [a, b, c, d].into_iter().enumerate() {
                 _mm_storeu_ps(to.add(column * stride), numbers);
             }
-        }
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-impl Turn for f32 {
-    #[inline]
-    unsafe fn turn(rows: [*const Self; SIDE], to: *mut Self, stride: usize) {
-        // SAFETY: the caller's word.
-        unsafe { turn_plainly(rows, to, stride) };
-    }
-}
-
-impl Turn for f64 {
-    #[inline]
-    unsafe fn turn(rows: [*const Self; SIDE], to: *mut Self, stride: usize) {
-        // SAFETY: the caller's word.
-        unsafe { turn_plainly(rows, to, stride) };
-    }
-}
-
-/// # Safety
-/// As for [`Turn::turn`].
-#[inline]
-unsafe fn turn_plainly<T: Copy>(rows: [*const T; SIDE], to: *mut T, stride: usize) {
-    for column in 0..SIDE {
-        for (index, row) in rows.iter().enumerate() {
-            // SAFETY: the caller's word.
-            unsafe { *to.add(column * stride + index) = *row.add(column) };
         }
     }
 }
@@ -87,8 +68,8 @@ pub(crate) fn interleave<T: Turn>(images: &[T], count: usize, channels: usize, t
     }
 }
 
-/// Numbers as those of another precision, if it is the same.
-pub fn same<A: 'static, B: 'static>(numbers: &[A]) -> Option<&[B]> {
+/// The numbers themselves, if both precisions are the same.
+pub fn same_precision<A: 'static, B: 'static>(numbers: &[A]) -> Option<&[B]> {
     let same = std::any::TypeId::of::<A>() == std::any::TypeId::of::<B>();
     // SAFETY: both are one type.
     same.then(|| unsafe { std::slice::from_raw_parts(numbers.as_ptr().cast(), numbers.len()) })
@@ -125,7 +106,7 @@ mod tests {
 
     #[test]
     fn precisions_are_told_apart() {
-        assert_eq!(same::<f32, f32>(&[1.0, 2.0]), Some(&[1.0, 2.0][..]));
-        assert_eq!(same::<f64, f32>(&[1.0]), None);
+        assert_eq!(same_precision::<f32, f32>(&[1.0, 2.0]), Some(&[1.0, 2.0][..]));
+        assert_eq!(same_precision::<f64, f32>(&[1.0]), None);
     }
 }

@@ -33,7 +33,7 @@ pub use convolution::{Sliding, Taps};
 pub use delivery::{Fans, Raster, Span};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
 pub use grid::{Arriving, Grid, GridCounts, Integrators, Marks, NOTHING};
-pub use interleave::same;
+pub use interleave::same_precision;
 pub use kernels::{Element, Listed, Reach};
 pub use level::Level;
 pub use memory::Lines;

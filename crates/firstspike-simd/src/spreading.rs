@@ -230,13 +230,14 @@ pub(crate) unsafe fn spread<V: Vector>(
             _ => 8,
         };
         let whole = left >= width * V::LANES;
-        // Weights that the second level of the cache does not hold come while those of the part before are used.
+        // Weights that the second level of the cache does not hold come while those of the part before are used: of one register
+        // they lie one after another.
         let far = width == 1 && spreading.packed::<V::Scalar>() * size_of::<V::Scalar>() > FAR;
         let mut before = 0;
         for block in spreading.blocks.iter() {
             let block = block.within(spreading.above, spreading.output[0]);
             // So many channels at once that their weights stay in the cache.
-            let some = Spreading::part(block.taps(), width);
+            let some = Spreading::part(block.taps(), width).min(inputs);
             for first in (0..inputs).step_by(some) {
                 let part = Part { spikes, first, limit: inputs.min(first + some) };
                 let next = at / line * spreading.rows() * line + before + part.limit * block.taps() * line;

@@ -12,7 +12,7 @@ use crate::neuron::{Neuron, Timing};
 use crate::real::Real;
 use crate::record::Counts;
 use crate::synapse::{Path, PoolScratch, Projection, Sums};
-use firstspike_simd::{Active, BundleCounts, same};
+use firstspike_simd::{Active, BundleCounts, same_precision};
 
 /// Bytes of a population in all images of a bundle, at most: what a second-level cache holds.
 const CACHED: usize = 1 << 20;
@@ -249,7 +249,7 @@ fn interleave<T: Real, I: Real>(
     let Population { shape, stage: Stage::Input { order, .. }, .. } = &network.populations()[0] else {
         unreachable!("the first population is the input")
     };
-    let images = same(images).unwrap_or_else(|| {
+    let images = same_precision(images).unwrap_or_else(|| {
         converted.clear();
         converted.extend(images.iter().map(|x| T::from_f64(x.to_f64())));
         converted

@@ -350,12 +350,12 @@ impl<T: Real> Conv2d<T> {
             ];
         }
         // Beyond the second level of the cache weights come more slowly; of one tap, too few at a time to be fetched before.
-        let bytes = size_of_val(&*self.weights);
-        let [far, some] = match (bytes >> 20, kernel) {
-            (0, _) => [1.0, 1.0],
-            (_, [1, 1]) => [1.1, 1.4],
-            (1..4, _) => [1.1, 1.1],
-            _ => [1.7, 1.1],
+        let beyond = |mebibytes: usize| size_of_val(&*self.weights) > mebibytes << 20;
+        let [far, some] = match kernel {
+            _ if !beyond(1) => [1.0, 1.0],
+            [1, 1] => [1.1, 1.4],
+            _ if beyond(4) => [1.7, 1.1],
+            _ => [1.1, 1.1],
         };
         let groups = self.groups as f64;
         // Tiles of registers by blocks of pixels side by side: small ones wait for their own sums.
@@ -370,9 +370,9 @@ impl<T: Real> Conv2d<T> {
         let row = kernel[1] * input.channels * size_of::<T>() * lanes * self.outputs_per_group().div_ceil(lanes).min(4);
         // So do those of which many lie in the same sets of it.
         let crowded = registers > 4.0 && (output.channels * size_of::<T>()).is_multiple_of(512);
-        let load = if bytes > 4 << 20 {
+        let load = if beyond(4) {
             2.4
-        } else if bytes > 1 << 20 {
+        } else if beyond(1) {
             1.7
         } else if row > 64 << 10 || crowded {
             1.4
