@@ -67,6 +67,15 @@ test('the slope is the derivative of the rate', () => {
   );
 });
 
+test('the slope of an adapted rate keeps its digits where adaptation takes nearly all of the current', () => {
+  // The excess left of 0.01 is e^-50, far below the last digit of a current near 1.
+  const adaptation = 0.05;
+  const curve = adaptiveLifCurve({ tauRc: 0.1, tauRef: 0.002, adaptation });
+  for (let above = 0.002; above < 0.01; above += 0.0001) {
+    expect(curve.slope(1 + above) * adaptation).toBeCloseTo(1, 2);
+  }
+});
+
 test('a current follows from the rate that it gives', () => {
   fc.assert(
     fc.property(curves, ({ curve, current }) => {

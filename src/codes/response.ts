@@ -17,27 +17,26 @@ export interface ResponseCurve {
   current(rate: number): number;
 }
 
-/** `max(u, 0)`, soft or hard: its value, its logarithmic derivative and its inverse. */
+/** `max(u, 0)`, soft or hard: its value, its derivative and its inverse. */
 interface Rectifier {
   value(u: number): number;
-  /** The derivative over the value; only asked for where the value is positive. */
-  relativeSlope(u: number): number;
+  /** The derivative where the rectifier has a positive value: by the value, which keeps its digits near 0 as u does not. */
+  slope(value: number): number;
   inverse(value: number): number;
 }
 
 const HARD: Rectifier = {
   value: (u) => Math.max(u, 0),
-  relativeSlope: (u) => 1 / u,
+  slope: () => 1,
   inverse: (value) => value,
 };
 
 function rectifier(gamma: number): Rectifier {
   if (gamma === 0) return HARD;
-  // Beyond 40 gamma the logarithm is u to the last digit, and below -40 gamma the exponential is; neither overflows.
-  const value = (u: number) => (u > 40 * gamma ? u : gamma * Math.log1p(Math.exp(u / gamma)));
   return {
-    value,
-    relativeSlope: (u) => 1 / (u < -40 * gamma ? gamma : (1 + Math.exp(-u / gamma)) * value(u)),
+    // Beyond 40 gamma the logarithm is u to the last digit, and the exponential does not overflow.
+    value: (u) => (u > 40 * gamma ? u : gamma * Math.log1p(Math.exp(u / gamma))),
+    slope: (value) => -Math.expm1(-value / gamma),
     inverse: (value) => (value > 40 * gamma ? value : gamma * Math.log(Math.expm1(value / gamma))),
   };
 }
@@ -57,7 +56,7 @@ export function ifCurve({ softness = 0, rate: unit = 1 }: IfCurveParameters = {}
     rate: (current) => unit * rho.value(current),
     slope: (current) => {
       const value = rho.value(current);
-      return value > 0 ? unit * value * rho.relativeSlope(current) : 0;
+      return value > 0 ? unit * rho.slope(value) : 0;
     },
     current: (rate) => rho.inverse(rate / unit),
   };
@@ -74,16 +73,26 @@ export interface LifCurveParameters {
 }
 
 /** Leaky integrate-and-fire: `r(j) = 1 / (tau_ref + tau_rc ln(1 + 1 / rho(j - 1)))`. */
-export function lifCurve({ tauRc, tauRef, softness = 0 }: LifCurveParameters): ResponseCurve {
-  const rho = rectifier(softness);
-  const period = (u: number) => tauRef + tauRc * Math.log1p(1 / u);
+export function lifCurve(parameters: LifCurveParameters): ResponseCurve {
+  const { rectify, rate, excess, slope } = leaky(parameters);
   return {
-    rate: (current) => 1 / period(rho.value(current - 1)),
-    slope: (current) => {
-      const u = rho.value(current - 1);
-      return u > 0 ? (tauRc * rho.relativeSlope(current - 1)) / (period(u) ** 2 * (u + 1)) : 0;
-    },
-    current: (rate) => 1 + rho.inverse(1 / Math.expm1((1 / rate - tauRef) / tauRc)),
+    rate: (current) => rate(rectify.value(current - 1)),
+    slope: (current) => slope(rectify.value(current - 1)),
+    current: (rate) => 1 + rectify.inverse(excess(rate)),
+  };
+}
+
+/** A leaky neuron as a function of its excess, the rectified current above the threshold, and back. */
+function leaky({ tauRc, tauRef, softness = 0 }: LifCurveParameters) {
+  const rectify = rectifier(softness);
+  const rate = (excess: number) => 1 / (tauRef + tauRc * Math.log1p(1 / excess));
+  return {
+    rectify,
+    rate,
+    excess: (rate: number) => 1 / Math.expm1(Math.max(1 / rate - tauRef, 0) / tauRc),
+    /** Derivative of the rate with respect to the current. */
+    slope: (excess: number) =>
+      excess > 0 ? ((rectify.slope(excess) / excess) * tauRc * rate(excess) ** 2) / (excess + 1) : 0,
   };
 }
 
@@ -99,6 +108,7 @@ export interface AdaptiveLifCurveParameters extends LifCurveParameters {
  */
 export function adaptiveLifCurve({ adaptation, ...parameters }: AdaptiveLifCurveParameters): ResponseCurve {
   const lif = lifCurve(parameters);
+  const { excess, slope } = leaky(parameters);
   const rate = (current: number) => {
     // The rate lies between those with no adaptation and with that of the former; halving ends at the last digit.
     let high = lif.rate(current);
@@ -113,8 +123,8 @@ export function adaptiveLifCurve({ adaptation, ...parameters }: AdaptiveLifCurve
   return {
     rate,
     slope: (current) => {
-      const slope = lif.slope(current - adaptation * rate(current));
-      return slope / (1 + adaptation * slope);
+      // By the rate: where adaptation takes nearly all of the excess, what is left of the current has no digits.
+      return 1 / (1 / slope(excess(rate(current))) + adaptation);
     },
     current: (rate) => lif.current(rate) + adaptation * rate,
   };
