@@ -1,10 +1,12 @@
 //! Dense convolutions with 3x3 taps by minimal filtering: F(4x4, 3x3) of Lavin & Gray 2015 (arXiv 1509.09308). A tile of
-//! 4x4 outputs takes 36 multiplications for each pair of channels, where the definition takes 144.
+//! 4x4 outputs takes 36 multiplications for each pair of channels, where the definition takes 144. Where one or two rows or
+//! columns of outputs are left, tiles have two: F(2, 3) on that axis, at some of the same points.
 
 mod bundles;
 
 use crate::vector::Vector;
 pub(crate) use bundles::convolve_bundle;
+use std::hint::select_unpredictable;
 use std::ops::Range;
 
 /// Outputs of a tile on an axis.
@@ -16,11 +18,14 @@ const TAPS: usize = 3;
 /// Inputs of a tile on an axis: as many points as polynomials are evaluated at.
 const PATCH: usize = TILE + TAPS - 1;
 
+/// The same of a narrow tile, which has two outputs.
+const NARROW: usize = 4;
+
 /// Products of a tile, for each pair of channels.
 const POINTS: usize = PATCH * PATCH;
 
 /// Polynomials are evaluated at 0, ±A, ±B and infinity: fractions near 1, whose powers are exact. The usual 1 and 2 have
-/// three times the error.
+/// three times the error. Those of narrow tiles are evaluated at 0, ±A and infinity.
 const A: f64 = 0.75;
 const B: f64 = 1.5;
 
@@ -47,6 +52,25 @@ pub struct Winograd {
     input: [usize; 3],
     output: [usize; 3],
     pad: [isize; 2],
+}
+
+/// Tiles of an axis; the last may be narrow.
+#[derive(Clone, Copy)]
+struct Axis {
+    wide: usize,
+    narrow: usize,
+}
+
+/// Where a tile is, among tiles, and on which axes it is narrow: rows, columns.
+#[derive(Clone, Copy)]
+struct Tile {
+    at: [usize; 2],
+    narrow: [bool; 2],
+}
+
+/// Which point the k-th of `N` is.
+const fn point_of<const N: usize>(k: usize) -> usize {
+    if N == NARROW && k == NARROW - 1 { PATCH - 1 } else { k }
 }
 
 /// Where numbers lie between the transforms: for each point a slab of all tiles that are gone through at once.
@@ -106,6 +130,55 @@ impl Winograd {
     /// Tiles that cover the outputs.
     pub fn tiles(&self) -> usize {
         self.output[0].div_ceil(TILE) * self.output[1].div_ceil(TILE)
+    }
+
+    /// Multiplications for each pair of channels: the points of all tiles.
+    pub fn multiplications(&self) -> usize {
+        let [rows, columns] = self.axes().map(|Axis { wide, narrow }| wide * PATCH + narrow * NARROW);
+        rows * columns
+    }
+
+    fn axes(&self) -> [Axis; 2] {
+        let [height, width, _] = self.output;
+        [height, width].map(|size| match size % TILE {
+            1 | 2 => Axis { wide: size / TILE, narrow: 1 },
+            _ => Axis { wide: size.div_ceil(TILE), narrow: 0 },
+        })
+    }
+
+    /// Where each kind of tile ends, which come in this order: narrow in width, in neither, in height, in both. Those that
+    /// have a point then lie side by side.
+    fn kinds(&self) -> [usize; 4] {
+        let [rows, columns] = self.axes();
+        let (first, second) = (rows.wide * columns.narrow, rows.wide * columns.wide);
+        [first, first + second, first + second + rows.narrow * columns.wide, self.tiles()]
+    }
+
+    fn tile(&self, index: usize) -> Tile {
+        let ([rows, columns], kinds) = (self.axes(), self.kinds());
+        match index {
+            _ if index < kinds[0] => Tile { at: [index, columns.wide], narrow: [false, true] },
+            _ if index < kinds[1] => {
+                let index = index - kinds[0];
+                Tile { at: [index / columns.wide, index % columns.wide], narrow: [false, false] }
+            }
+            _ if index < kinds[2] => Tile { at: [rows.wide, index - kinds[1]], narrow: [true, false] },
+            _ => Tile { at: [rows.wide, columns.wide], narrow: [true, true] },
+        }
+    }
+
+    /// Which of some tiles have a point: indices among these.
+    fn having(&self, point: usize, some: &Range<usize>) -> Range<usize> {
+        let kinds = self.kinds();
+        let narrow = |point: usize| (0..NARROW).any(|k| point_of::<NARROW>(k) == point);
+        let all = match (narrow(point / PATCH), narrow(point % PATCH)) {
+            (true, true) => 0..kinds[3],
+            (false, true) => 0..kinds[1],
+            (true, false) => kinds[0]..kinds[2],
+            (false, false) => kinds[0]..kinds[1],
+        };
+        let [first, last] = [all.start, all.end].map(|index| index.clamp(some.start, some.end) - some.start);
+        first..last
     }
 
     /// How many packed weights there are.
@@ -215,40 +288,52 @@ unsafe fn constant<V: Vector>(x: f64) -> V {
     unsafe { V::splat((x as f32).into()) }
 }
 
-/// Inputs of one axis: for each point the product of the distances from all other points, as a polynomial.
+/// Inputs of one axis: for each point the product of the distances from all other points, as a polynomial. At the points of a
+/// narrow tile weights lack what their distances from ±B divided them by.
 ///
 /// # Safety
 /// The instruction set of `V` must be available.
 #[inline(always)]
-unsafe fn inputs_at_points<V: Vector>(x: [V; PATCH]) -> [V; PATCH] {
+unsafe fn inputs_at_points<V: Vector, const N: usize>(x: [V; N]) -> [V; N] {
     let [a, b] = [A * A, B * B];
+    let mut points = x;
     // SAFETY: the caller's word.
     unsafe {
+        if N == NARROW {
+            let even = V::zero().add_product(x[2], constant(a - b));
+            points[0] = V::zero().add_product(x[2], constant(-b)).add_product(x[0], constant(a * b));
+            points[1] = even.add_product(x[1], constant(A * (a - b)));
+            points[2] = even.add_product(x[1], constant(-A * (a - b)));
+            points[3] = x[3].add_product(x[1], constant(-a));
+            return points;
+        }
         let (square_a, square_b) = (constant(-a), constant(-b));
         let (sum, product) = (constant(-a - b), constant(a * b));
         let (even_a, odd_a) = (x[4].add_product(x[2], square_b), x[3].add_product(x[1], square_b));
         let (even_b, odd_b) = (x[4].add_product(x[2], square_a), x[3].add_product(x[1], square_a));
-        [
-            x[4].add_product(x[2], sum).add_product(x[0], product),
-            even_a.add_product(odd_a, constant(A)),
-            even_a.add_product(odd_a, constant(-A)),
-            even_b.add_product(odd_b, constant(B)),
-            even_b.add_product(odd_b, constant(-B)),
-            x[5].add_product(x[3], sum).add_product(x[1], product),
-        ]
+        points[0] = x[4].add_product(x[2], sum).add_product(x[0], product);
+        points[1] = even_a.add_product(odd_a, constant(A));
+        points[2] = even_a.add_product(odd_a, constant(-A));
+        points[3] = even_b.add_product(odd_b, constant(B));
+        points[4] = even_b.add_product(odd_b, constant(-B));
+        points[5] = x[5].add_product(x[3], sum).add_product(x[1], product);
     }
+    points
 }
 
-/// Outputs of one axis: powers of the points.
+/// Outputs of one axis, four or two: powers of the points.
 ///
 /// # Safety
 /// The instruction set of `V` must be available.
 #[inline(always)]
-unsafe fn outputs_of_points<V: Vector>(m: [V; PATCH]) -> [V; TILE] {
+unsafe fn outputs_of_points<V: Vector, const N: usize>(m: [V; N]) -> [V; TILE] {
     // SAFETY: the caller's word.
     unsafe {
         let minus = constant(-1.0);
         let (even_a, odd_a) = (m[1].add(m[2]), m[1].add_product(m[2], minus));
+        if N == NARROW {
+            return [m[0].add(even_a), m[3].add_product(odd_a, constant(A)), V::zero(), V::zero()];
+        }
         let (even_b, odd_b) = (m[3].add(m[4]), m[3].add_product(m[4], minus));
         let powers = |start: V, a: V, b: V, power: i32| {
             start.add_product(a, constant(A.powi(power))).add_product(b, constant(B.powi(power)))
@@ -276,17 +361,16 @@ unsafe fn transform_inputs<V: Vector, const BUNDLE: bool>(
     to: *mut V::Scalar,
 ) {
     let [height, width, channels] = winograd.input;
-    let across = winograd.output[1].div_ceil(TILE);
-    for (t, tile) in tiles.enumerate() {
-        let origin = |index: usize, axis: usize| (index * TILE) as isize - winograd.pad[axis];
-        let (top, left) = (origin(tile / across, 0), origin(tile % across, 1));
+    for (t, index) in tiles.enumerate() {
+        let Tile { at, narrow } = winograd.tile(index);
+        let origin = |axis: usize| (at[axis] * TILE) as isize - winograd.pad[axis];
+        let (top, left) = (origin(0), origin(1));
         // Rows and columns of the patch that exist.
         let existing = |origin: isize, size: usize| {
             let within = |at: isize| at.clamp(0, PATCH as isize) as usize;
             within(-origin)..within(size as isize - origin)
         };
         let (rows, columns) = (existing(top, height), existing(left, width));
-        let whole = rows.len() == PATCH && columns.len() == PATCH;
         // Meant for pixels that exist only: others may lie anywhere.
         let corner = values.wrapping_offset((top * width as isize + left) * channels as isize);
         for at in some.clone().step_by(V::LANES) {
@@ -300,11 +384,10 @@ unsafe fn transform_inputs<V: Vector, const BUNDLE: bool>(
             // SAFETY: the caller's word; a row of transformed inputs is at least as long as the channels' registers.
             unsafe {
                 let to = to.add(t * layout.row + at - some.start);
-                match (whole, BUNDLE || patch.tail >= V::LANES) {
-                    (true, true) => patch.transform::<V, true, true>(to, layout.slabs[0]),
-                    (true, false) => patch.transform::<V, true, false>(to, layout.slabs[0]),
-                    (false, true) => patch.transform::<V, false, true>(to, layout.slabs[0]),
-                    (false, false) => patch.transform::<V, false, false>(to, layout.slabs[0]),
+                if BUNDLE || patch.tail >= V::LANES {
+                    patch.transform_of::<V, true>(narrow, to, layout.slabs[0]);
+                } else {
+                    patch.transform_of::<V, false>(narrow, to, layout.slabs[0]);
                 }
             }
         }
@@ -325,24 +408,49 @@ struct Patch<T> {
 
 impl<T> Patch<T> {
     /// # Safety
-    /// The instruction set of `V` must be available, and pixels that exist readable for what there is of a register; all
-    /// must exist if `WHOLE`, and fill a register if `FULL`. `to` must be writable for a register at the beginning of each
-    /// slab.
+    /// As for [`Patch::transform`].
     #[inline(always)]
-    unsafe fn transform<V: Vector<Scalar = T>, const WHOLE: bool, const FULL: bool>(&self, to: *mut T, slab: usize) {
+    unsafe fn transform_of<V: Vector<Scalar = T>, const FULL: bool>(&self, narrow: [bool; 2], to: *mut T, slab: usize) {
+        let whole = self.rows.len() == PATCH && self.columns.len() == PATCH;
+        // SAFETY: the caller's word.
+        unsafe {
+            match narrow {
+                [false, false] if whole && FULL => self.transform::<V, PATCH, PATCH, true, FULL>(to, slab),
+                [false, false] => self.transform::<V, PATCH, PATCH, false, FULL>(to, slab),
+                [false, true] => self.transform::<V, PATCH, NARROW, false, FULL>(to, slab),
+                [true, false] => self.transform::<V, NARROW, PATCH, false, FULL>(to, slab),
+                [true, true] => self.transform::<V, NARROW, NARROW, false, FULL>(to, slab),
+            }
+        }
+    }
+
+    /// # Safety
+    /// The instruction set of `V` must be available, and pixels that exist readable for what there is of a register; all
+    /// must exist if `WHOLE`, and fill a register if `FULL`. `to` must be writable for a register at the beginning of each slab.
+    #[inline(always)]
+    unsafe fn transform<
+        V: Vector<Scalar = T>,
+        const ROWS: usize,
+        const COLUMNS: usize,
+        const WHOLE: bool,
+        const FULL: bool,
+    >(
+        &self,
+        to: *mut T,
+        slab: usize,
+    ) {
         // SAFETY: only pixels that exist are read; the rest is the caller's word.
         unsafe {
-            let mut half = [[V::zero(); PATCH]; PATCH];
-            for j in 0..PATCH {
-                if !WHOLE && !self.columns.contains(&j) {
-                    continue;
-                }
-                let mut column = [V::zero(); PATCH];
+            let zeros = V::zero();
+            let mut half = [[V::zero(); COLUMNS]; ROWS];
+            for j in 0..COLUMNS {
+                let mut column = [V::zero(); ROWS];
                 for (i, x) in column.iter_mut().enumerate() {
                     let from = self.corner.wrapping_add(i * self.steps[0] + j * self.steps[1]);
-                    if WHOLE || self.rows.contains(&i) {
-                        *x = if FULL { V::load(from) } else { V::load_first(from, self.tail) };
-                    }
+                    // No branches: tiles at borders are many where images are small.
+                    let exists = WHOLE || self.rows.contains(&i) & self.columns.contains(&j);
+                    let from = select_unpredictable(exists, from, (&raw const zeros).cast());
+                    *x = if FULL { V::load(from) } else { V::load_first(from, self.tail) };
                 }
                 for (row, x) in half.iter_mut().zip(inputs_at_points(column)) {
                     row[j] = x;
@@ -350,7 +458,7 @@ impl<T> Patch<T> {
             }
             for (i, row) in half.into_iter().enumerate() {
                 for (j, x) in inputs_at_points(row).into_iter().enumerate() {
-                    x.store(to.add((i * PATCH + j) * slab));
+                    x.store(to.add((point_of::<ROWS>(i) * PATCH + point_of::<COLUMNS>(j)) * slab));
                 }
             }
         }
@@ -382,7 +490,6 @@ impl Part<'_> {
         let line = LINE / size_of::<V::Scalar>();
         let (channels, row) = (self.winograd.input[2], self.layout.row);
         let lines = self.winograd.output[2].div_ceil(line);
-        let count = self.tiles.len();
         // SAFETY: points, lines and tiles are those that there are; the rest is the caller's word.
         unsafe {
             for point in 0..POINTS {
@@ -392,10 +499,10 @@ impl Part<'_> {
                 });
                 let inputs = inputs.add(point * self.layout.slabs[0]);
                 let products = products.add(point * self.layout.slabs[1]);
-                let mut t = 0;
-                while t < count {
+                let Range { start: mut t, end } = self.winograd.having(point, &self.tiles);
+                while t < end {
                     let (inputs, to) = (inputs.add(t * row), products.add(t * WIDTH * V::LANES));
-                    t += match count - t {
+                    t += match end - t {
                         left if left >= TILES => multiply::<V, WIDTH, TILES>(weights, inputs, row, channels, to),
                         left if left >= 4 => multiply::<V, WIDTH, 4>(weights, inputs, row, channels, to),
                         2 | 3 => multiply::<V, WIDTH, 2>(weights, inputs, row, channels, to),
@@ -422,9 +529,9 @@ impl Part<'_> {
         row: usize,
     ) {
         let [height, width, n] = self.winograd.output;
-        let across = width.div_ceil(TILE);
-        for (t, tile) in self.tiles.clone().enumerate() {
-            let (top, left) = (tile / across * TILE, tile % across * TILE);
+        for (t, index) in self.tiles.clone().enumerate() {
+            let Tile { at: [top, left], narrow } = self.winograd.tile(index);
+            let (top, left) = (top * TILE, left * TILE);
             let (rows, columns) = (TILE.min(height - top), TILE.min(width - left));
             for k in 0..registers {
                 let at = self.at + k * V::LANES;
@@ -436,13 +543,10 @@ impl Part<'_> {
                     let begin = bias.map_or((to.cast_const(), steps), |bias| (bias.add(at), [0, 0]));
                     let place = Place { steps, rows, columns, tail: n - at };
                     let slab = self.layout.slabs[1];
-                    // Whole tiles of a bundle need no decisions; a single image has too few registers for longer code to pay.
-                    if BUNDLE && rows == TILE && columns == TILE {
-                        place.transform::<V, true, true>(to, begin, from, slab);
-                    } else if BUNDLE || place.tail >= V::LANES {
-                        place.transform::<V, false, true>(to, begin, from, slab);
+                    if BUNDLE || place.tail >= V::LANES {
+                        place.transform_of::<V, true>(narrow, to, begin, from, slab);
                     } else {
-                        place.transform::<V, false, false>(to, begin, from, slab);
+                        place.transform_of::<V, false>(narrow, to, begin, from, slab);
                     }
                 }
             }
@@ -463,11 +567,35 @@ struct Place {
 
 impl Place {
     /// # Safety
-    /// The instruction set of `V` must be available, and pixels that exist valid for what there is of a register: for all
-    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be
-    /// readable for a register at the beginning of each slab.
+    /// As for [`Place::transform`].
     #[inline(always)]
-    unsafe fn transform<V: Vector, const WHOLE: bool, const FULL: bool>(
+    unsafe fn transform_of<V: Vector, const FULL: bool>(
+        &self,
+        narrow: [bool; 2],
+        to: *mut V::Scalar,
+        begin: (*const V::Scalar, [usize; 2]),
+        from: *const V::Scalar,
+        slab: usize,
+    ) {
+        // SAFETY: the caller's word.
+        unsafe {
+            match narrow {
+                [false, false] if self.rows == TILE && self.columns == TILE && FULL => {
+                    self.transform::<V, PATCH, PATCH, true, FULL>(to, begin, from, slab);
+                }
+                [false, false] => self.transform::<V, PATCH, PATCH, false, FULL>(to, begin, from, slab),
+                [false, true] => self.transform::<V, PATCH, NARROW, false, FULL>(to, begin, from, slab),
+                [true, false] => self.transform::<V, NARROW, PATCH, false, FULL>(to, begin, from, slab),
+                [true, true] => self.transform::<V, NARROW, NARROW, false, FULL>(to, begin, from, slab),
+            }
+        }
+    }
+
+    /// # Safety
+    /// The instruction set of `V` must be available, and pixels that exist valid for what there is of a register: for all
+    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be readable for a register at the beginning of each slab.
+    #[inline(always)]
+    unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize, const WHOLE: bool, const FULL: bool>(
         &self,
         to: *mut V::Scalar,
         (begin, apart): (*const V::Scalar, [usize; 2]),
@@ -476,26 +604,25 @@ impl Place {
     ) {
         // SAFETY: only pixels that exist are touched; the rest is the caller's word.
         unsafe {
-            let mut half = [[V::zero(); PATCH]; TILE];
-            for j in 0..PATCH {
-                let mut column = [V::zero(); PATCH];
+            let mut half = [[V::zero(); COLUMNS]; TILE];
+            for j in 0..COLUMNS {
+                let mut column = [V::zero(); ROWS];
                 for (i, m) in column.iter_mut().enumerate() {
-                    *m = V::load(from.add((i * PATCH + j) * slab));
+                    *m = V::load(from.add((point_of::<ROWS>(i) * PATCH + point_of::<COLUMNS>(j)) * slab));
                 }
                 for (row, y) in half.iter_mut().zip(outputs_of_points(column)) {
                     row[j] = y;
                 }
             }
-            for (i, row) in half.into_iter().enumerate() {
-                if !WHOLE && i >= self.rows {
-                    break;
-                }
-                for (j, y) in outputs_of_points(row).into_iter().enumerate() {
-                    if !WHOLE && j >= self.columns {
-                        break;
-                    }
-                    let to = to.add(i * self.steps[0] + j * self.steps[1]);
-                    let begin = begin.add(i * apart[0] + j * apart[1]);
+            let mut nowhere = V::zero();
+            let nowhere: *mut V::Scalar = (&raw mut nowhere).cast();
+            for (i, row) in half.into_iter().enumerate().take(ROWS + 1 - TAPS) {
+                for (j, y) in outputs_of_points(row).into_iter().enumerate().take(COLUMNS + 1 - TAPS) {
+                    let exists = WHOLE || (i < self.rows) & (j < self.columns);
+                    let to =
+                        select_unpredictable(exists, to.wrapping_add(i * self.steps[0] + j * self.steps[1]), nowhere);
+                    let begin = begin.wrapping_add(i * apart[0] + j * apart[1]);
+                    let begin = select_unpredictable(exists, begin, nowhere.cast_const());
                     if FULL {
                         V::load(begin).add(y).store(to);
                     } else {

@@ -560,7 +560,7 @@ fn bundles_of_other_sizes_are_refused() {
 /// The error that [`Winograd`] states, for what layers see: rectified values, and weights that keep their variance.
 #[test]
 fn minimal_filtering_is_as_exact_as_it_says() {
-    for (size, channels) in [(24, [8, 16]), (28, [16, 64]), (13, [64, 96]), (8, [256, 32])] {
+    for (size, channels) in [(24, [8, 16]), (28, [16, 64]), (13, [64, 96]), (14, [16, 16]), (8, [256, 32])] {
         let mut state = 0x9e37_79b9_7f4a_7c15u64;
         let mut uniform = || {
             state ^= state << 13;

@@ -157,7 +157,7 @@ impl<T: Real> Tiled<T> {
         let sizes = |shape: Shape| [shape.height, shape.width, shape.channels];
         let winograd = Winograd::new(sizes(input), sizes(output), pad);
         // Few outputs do not need all products of a tile.
-        let fewer = 36 * winograd.tiles() < 9 * output.pixels();
+        let fewer = winograd.multiplications() < 9 * output.pixels();
         let fits = winograd.packed::<T>() * size_of::<T>() <= MOST_TRANSFORMED;
         (fewer && fits).then(|| Self { winograd, packed: OnceLock::new() })
     }
@@ -387,7 +387,8 @@ impl<T: Real> Conv2d<T> {
             (Way::Slide, Cost { fixed: 12.0 * rows * output.width as f64, spike: slide }),
         ];
         if let Some(Tiled { winograd, .. }) = &self.tiled {
-            let (tiles, bytes) = (winograd.tiles() as f64, winograd.packed::<T>() * size_of::<T>());
+            // Tiles of 36 points; some have fewer.
+            let (tiles, bytes) = (winograd.multiplications() as f64 / 36.0, winograd.packed::<T>() * size_of::<T>());
             // Transforms of a register of inputs or of products, with all that is done for a tile; and the products.
             let transforms = 150.0 * (input.channels.div_ceil(lanes) as f64 + 1.0) + 115.0 * registers;
             // Few tiles wait for weights.
@@ -425,7 +426,7 @@ impl<T: Real> Conv2d<T> {
         let tiles = |Tiled { winograd, .. }: &Tiled<T>| {
             let multiplications = 0.6 * (36 * inputs * output.channels) as f64;
             let transforms = 110.0 * inputs as f64 + 90.0 * output.channels as f64;
-            let cycles = winograd.tiles() as f64 * (multiplications + transforms) / lanes;
+            let cycles = winograd.multiplications() as f64 / 36.0 * (multiplications + transforms) / lanes;
             Bundled { way: Way::Winograd, cycles }
         };
         let tiled = self.tiled.as_ref().map(tiles);

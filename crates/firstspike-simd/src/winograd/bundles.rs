@@ -3,6 +3,7 @@
 
 use super::{CACHED, CHAIN, LINE, Layout, POINTS, Part, Winograd, transform_inputs};
 use crate::vector::Vector;
+use std::ops::Range;
 
 /// Channels of the output whose products are kept at once, at most.
 const MOST_CHANNELS: usize = 64;
@@ -88,7 +89,7 @@ pub(crate) unsafe fn convolve_bundle<V: Vector>(
             }
             for at in (0..outputs).step_by(channels) {
                 let channels = channels.min(outputs - at);
-                let block = Block { winograd, rows, tiles: tiles.len(), at, channels };
+                let block = Block { winograd, rows, tiles: tiles.clone(), at, channels };
                 block.multiply_points::<V>(weights, scratch, products);
                 for k in (0..channels).step_by(CHAIN) {
                     let part = Part { winograd: wide, layout, tiles: tiles.clone(), at: (at + k) * V::LANES };
@@ -105,7 +106,7 @@ struct Block<'a> {
     winograd: &'a Winograd,
     /// Numbers from one tile's transformed inputs, and products, to those of the next.
     rows: [usize; 2],
-    tiles: usize,
+    tiles: Range<usize>,
     at: usize,
     channels: usize,
 }
@@ -129,10 +130,10 @@ impl Block<'_> {
                 let weights = weights.add(point * slab);
                 let inputs = inputs.add(point * APART * V::LANES);
                 let to = to.add(point * APART * V::LANES);
-                let mut t = 0;
-                while t < self.tiles {
+                let Range { start: mut t, end } = self.winograd.having(point, &self.tiles);
+                while t < end {
                     let (inputs, to) = (inputs.add(t * self.rows[0]), to.add(t * self.rows[1]));
-                    t += match self.tiles - t {
+                    t += match end - t {
                         1 if V::REGISTERS >= 32 => self.multiply_row::<V, 1, 16>(weights, inputs, to),
                         2 if V::REGISTERS >= 32 => self.multiply_row::<V, 2, 8>(weights, inputs, to),
                         3 if V::REGISTERS >= 32 => self.multiply_row::<V, 3, 8>(weights, inputs, to),
