@@ -618,7 +618,7 @@ impl Place {
             let nowhere: *mut V::Scalar = (&raw mut nowhere).cast();
             for (i, row) in half.into_iter().enumerate().take(ROWS + 1 - TAPS) {
                 for (j, y) in outputs_of_points(row).into_iter().enumerate().take(COLUMNS + 1 - TAPS) {
-                    let exists = WHOLE || (i < self.rows) & (j < self.columns);
+                    let exists = WHOLE || (i < self.rows && j < self.columns);
                     let to =
                         select_unpredictable(exists, to.wrapping_add(i * self.steps[0] + j * self.steps[1]), nowhere);
                     let begin = begin.wrapping_add(i * apart[0] + j * apart[1]);
