@@ -189,7 +189,8 @@ impl<T: Real> Runner<T> {
                 None => index * size..(index + 1) * size,
                 Some(single) => bundles * size + single..bundles * size + single + 1,
             };
-            let parts = (0..bundles + count % size).into_par_iter();
+            // One by one: of what a thread has taken to go through by itself, another that is faster gets nothing.
+            let parts = (0..bundles + count % size).into_par_iter().with_max_len(1);
             parts.map(|index| self.with_workspace(|space| run(part(index), space))).collect::<Result<_, _>>()?
         };
         Ok(merge(network, request, results, start.elapsed()))
