@@ -189,7 +189,7 @@ impl<T: Real> Runner<T> {
                 None => index * size..(index + 1) * size,
                 Some(single) => bundles * size + single..bundles * size + single + 1,
             };
-            // One by one: of what a thread has taken to go through by itself, another that is faster gets nothing.
+            // Split down to single parts: what a thread goes through in one piece, a faster one cannot take over.
             let parts = (0..bundles + count % size).into_par_iter().with_max_len(1);
             parts.map(|index| self.with_workspace(|space| run(part(index), space))).collect::<Result<_, _>>()?
         };

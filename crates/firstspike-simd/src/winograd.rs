@@ -168,7 +168,7 @@ impl Winograd {
     }
 
     /// Which of some tiles have a point: indices among these.
-    fn having(&self, point: usize, some: &Range<usize>) -> Range<usize> {
+    fn tiles_at(&self, point: usize, some: &Range<usize>) -> Range<usize> {
         let kinds = self.kinds();
         let narrow = |point: usize| (0..NARROW).any(|k| point_of::<NARROW>(k) == point);
         let all = match (narrow(point / PATCH), narrow(point % PATCH)) {
@@ -499,7 +499,7 @@ impl Part<'_> {
                 });
                 let inputs = inputs.add(point * self.layout.slabs[0]);
                 let products = products.add(point * self.layout.slabs[1]);
-                let Range { start: mut t, end } = self.winograd.having(point, &self.tiles);
+                let Range { start: mut t, end } = self.winograd.tiles_at(point, &self.tiles);
                 while t < end {
                     let (inputs, to) = (inputs.add(t * row), products.add(t * WIDTH * V::LANES));
                     t += match end - t {
@@ -593,7 +593,8 @@ impl Place {
 
     /// # Safety
     /// The instruction set of `V` must be available, and pixels that exist valid for what there is of a register: for all
-    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be readable for a register at the beginning of each slab.
+    /// of it if `FULL`, and so what they begin at; all must exist if `WHOLE`. `from` must be readable for a register at the
+    /// beginning of each slab.
     #[inline(always)]
     unsafe fn transform<V: Vector, const ROWS: usize, const COLUMNS: usize, const WHOLE: bool, const FULL: bool>(
         &self,

@@ -130,7 +130,7 @@ impl Block<'_> {
                 let weights = weights.add(point * slab);
                 let inputs = inputs.add(point * APART * V::LANES);
                 let to = to.add(point * APART * V::LANES);
-                let Range { start: mut t, end } = self.winograd.having(point, &self.tiles);
+                let Range { start: mut t, end } = self.winograd.tiles_at(point, &self.tiles);
                 while t < end {
                     let (inputs, to) = (inputs.add(t * self.rows[0]), to.add(t * self.rows[1]));
                     t += match end - t {
