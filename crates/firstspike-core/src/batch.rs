@@ -7,9 +7,9 @@ use crate::error::RunError;
 use crate::network::{Network, Population};
 use crate::real::Real;
 use crate::record::{Counts, Exits, Record, Train};
+use crate::share::share;
 use crate::signal::Signal;
 use crate::synapse::Paths;
-use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -189,9 +189,7 @@ impl<T: Real> Runner<T> {
                 None => index * size..(index + 1) * size,
                 Some(single) => bundles * size + single..bundles * size + single + 1,
             };
-            // Split down to single parts: what a thread goes through in one piece, a faster one cannot take over.
-            let parts = (0..bundles + count % size).into_par_iter().with_max_len(1);
-            parts.map(|index| self.with_workspace(|space| run(part(index), space))).collect::<Result<_, _>>()?
+            share(bundles + count % size, |index| self.with_workspace(|space| run(part(index), space)))?
         };
         Ok(merge(network, request, results, start.elapsed()))
     }

@@ -26,6 +26,7 @@ mod random;
 mod real;
 mod record;
 mod shape;
+mod share;
 mod signal;
 mod synapse;
 mod weights;

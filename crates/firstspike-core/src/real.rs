@@ -44,6 +44,8 @@ pub trait Real:
     fn ln_1p(self) -> Self;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
+    /// The number, or zero if it is subnormal: many processors take a hundred times as long to calculate with such.
+    fn or_zero_if_subnormal(self) -> Self;
     /// A number that ascends as the total order of floats does (IEEE 754).
     fn order(self) -> u64;
     /// Total order (IEEE 754), so that sorting never depends on how work was split.
@@ -88,6 +90,9 @@ macro_rules! real {
             }
             fn is_finite(self) -> bool {
                 <$scalar>::is_finite(self)
+            }
+            fn or_zero_if_subnormal(self) -> Self {
+                if self.is_subnormal() { 0.0 } else { self }
             }
             fn order(self) -> u64 {
                 let bits = self.to_bits();

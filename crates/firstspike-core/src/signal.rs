@@ -426,6 +426,12 @@ impl<T: Real> Raster<T> {
         self.patterns.chunks_exact(neurons).chain(self.negative.chunks_exact(neurons))
     }
 
+    /// Those of them that a step lies in.
+    pub(crate) fn words_of(&self, step: usize) -> impl Iterator<Item = &[u64]> {
+        let count = self.patterns.len() / self.neurons.max(1);
+        self.words().skip(step / 64).step_by(count.max(1))
+    }
+
     /// Sets the bit of each step in which any neuron spikes.
     pub(crate) fn mark_steps(&self, steps: &mut [u64]) {
         let count = steps.len();

@@ -63,7 +63,8 @@ impl RawWeights<'_> {
     }
 
     /// Packs the weights: `place` tells, for each stored element in order, its index in the packed weights and its
-    /// input and output. Scales are applied in double precision and rounded once.
+    /// input and output. Scales are applied in double precision and rounded once; what is subnormal then becomes zero, since
+    /// weights that training lets decay would take most of the time.
     ///
     /// # Errors
     /// If a weight is too large for the precision.
@@ -76,7 +77,7 @@ impl RawWeights<'_> {
         let mut put = |index: usize, x: f64| {
             let (to, input, output) = place(index);
             let scale = self.input_scale.map_or(1.0, |s| s[input]) * self.output_scale.map_or(1.0, |s| s[output]);
-            packed[to] = T::from_f64(x * scale);
+            packed[to] = T::from_f64(x * scale).or_zero_if_subnormal();
         };
         macro_rules! each {
             ($n:literal, $decode:expr) => {

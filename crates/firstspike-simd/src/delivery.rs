@@ -47,6 +47,8 @@ pub struct Fans<T> {
     height: usize,
     weights: usize,
     parts: Vec<Part<T>>,
+    /// Whether every neuron reaches all targets, of which there is one row, with the same share.
+    everywhere: bool,
 }
 
 /// Targets from one column to another, in every row.
@@ -57,7 +59,7 @@ struct Part<T> {
     spans: Vec<(usize, Span<T>)>,
 }
 
-impl<T: Copy> Fans<T> {
+impl<T: Copy + PartialEq> Fans<T> {
     /// `rows` and `columns` have the spans of each row and column of neurons, ascending; `channels` are those of an input
     /// and an output pixel, `targets` the numbers of rows and in each row, which is delivered to in `parts`.
     ///
@@ -107,9 +109,21 @@ impl<T: Copy> Fans<T> {
             Part { length: part.len(), spans }
         };
         let parts = parts.iter().map(part).collect();
-        Self { rows, width: columns.len(), channels, groups, stride, height: targets[0], weights, parts }
+        let all = |spans: &[Vec<Span<T>>], whole: fn(&Span<T>) -> (usize, usize), reached: (usize, usize)| {
+            let share = spans.iter().flatten().map(|span| span.share).next();
+            spans
+                .iter()
+                .all(|spans| matches!(spans[..], [ref span] if whole(span) == reached && Some(span.share) == share))
+        };
+        let everywhere = groups == 1
+            && targets[0] == 1
+            && all(&rows, |row| (row.to, row.count), (0, 1))
+            && all(columns, |column| (column.to, column.count), (0, targets[1]));
+        Self { rows, width: columns.len(), channels, groups, stride, height: targets[0], weights, parts, everywhere }
     }
+}
 
+impl<T: Copy> Fans<T> {
     /// Neurons.
     pub(crate) fn neurons(&self) -> usize {
         self.rows.len() * self.width * self.channels[0]
@@ -141,6 +155,8 @@ impl<T: Copy> Fans<T> {
 /// Where spikes go.
 struct Arrivals<'a, T> {
     steps: &'a [u32],
+    /// Those of 64 steps that have a row: a bit for each.
+    arriving: u64,
     targets: Range<usize>,
     /// Numbers from a row of targets to the next.
     length: usize,
@@ -158,19 +174,25 @@ pub(crate) unsafe fn deliver<V: Vector<Scalar: Number>>(
     fans: &Fans<V::Scalar>,
     weights: &[V::Scalar],
     raster: &Raster<'_, V::Scalar>,
-    targets: Range<usize>,
-    part: usize,
+    (targets, part): (Range<usize>, usize),
     steps: &[u32],
     arrivals: &mut [V::Scalar],
+    order: &mut Vec<u32>,
 ) {
+    if fans.everywhere && raster.negative.is_empty() && raster.worth.len() == 1 && !targets.is_empty() {
+        // SAFETY: the caller's word.
+        unsafe { deliver_everywhere::<V>(fans, weights, raster, part, steps, arrivals, order) };
+        return;
+    }
     let inputs = fans.channels[0];
     let Part { length, spans } = &fans.parts[part];
     let words = raster.patterns.chunks_exact(fans.neurons()).map(|patterns| (patterns, false));
     let negative = raster.negative.chunks_exact(fans.neurons()).map(|patterns| (patterns, true));
     let (weights, sums) = (weights.as_ptr(), arrivals.as_mut_ptr());
     for (word, (patterns, negative)) in words.enumerate().chain(negative.enumerate()) {
+        let steps = &steps[word * 64..];
         let arrivals =
-            Arrivals { steps: &steps[word * 64..], targets: targets.clone(), length: *length, sums, weights };
+            Arrivals { steps, arriving: arriving(steps), targets: targets.clone(), length: *length, sums, weights };
         for (y, rows) in fans.rows.iter().enumerate() {
             let rows = &rows[rows.partition_point(|row| row.to < targets.start)..];
             let rows = &rows[..rows.partition_point(|row| row.to < targets.end)];
@@ -197,6 +219,129 @@ pub(crate) unsafe fn deliver<V: Vector<Scalar: Number>>(
     }
 }
 
+/// The same where every neuron reaches all targets: step by step, so that sums stay in registers over all spikes of a step.
+/// `order` is memory for the spikes in this order.
+///
+/// # Safety
+/// As for [`deliver`], and all spikes must be worth the same.
+#[inline(always)]
+unsafe fn deliver_everywhere<V: Vector<Scalar: Number>>(
+    fans: &Fans<V::Scalar>,
+    weights: &[V::Scalar],
+    raster: &Raster<'_, V::Scalar>,
+    part: usize,
+    steps: &[u32],
+    arrivals: &mut [V::Scalar],
+    order: &mut Vec<u32>,
+) {
+    let Part { length, spans } = &fans.parts[part];
+    let Some(((_, column), row)) = spans.first().zip(fans.rows.first()) else { return };
+    let lines = steps.iter().filter(|&&row| row != NOTHING).max().map_or(0, |&row| row as usize + 1);
+    // Where the spikes of each step end, and then where their weights begin.
+    order.clear();
+    order.resize(lines + 1, 0);
+    each_spike(fans, spans, raster, steps, |line, _| order[line + 1] += 1);
+    for line in 0..lines {
+        order[line + 1] += order[line];
+    }
+    let count = order[lines] as usize;
+    order.resize(lines + 1 + count, 0);
+    let (ends, weights_of) = order.split_at_mut(lines + 1);
+    each_spike(fans, spans, raster, steps, |line, weight| {
+        weights_of[ends[line] as usize] = weight as u32;
+        ends[line] += 1;
+    });
+    // SAFETY: weights and arrivals exist, as was checked.
+    unsafe {
+        let value = V::splat(raster.worth[0] * column.share * row[0].share);
+        let mut begin = 0;
+        for (line, &end) in ends[..lines].iter().enumerate() {
+            let spikes = &weights_of[begin..end as usize];
+            begin = end as usize;
+            let to = arrivals.as_mut_ptr().add(line * length);
+            let mut at = 0;
+            while at < *length && !spikes.is_empty() {
+                let (to, from) = (to.add(at), weights.as_ptr().add(at));
+                at += match *length - at {
+                    left if left >= 8 * V::LANES => sum_up::<V, 8, false>(spikes, value, from, to, 0),
+                    left if left >= 4 * V::LANES => sum_up::<V, 4, false>(spikes, value, from, to, 0),
+                    left if left >= V::LANES => sum_up::<V, 1, false>(spikes, value, from, to, 0),
+                    left => sum_up::<V, 1, true>(spikes, value, from, to, left),
+                };
+            }
+        }
+    }
+}
+
+/// Calls `visit` with the row of arrivals and the weights' place of each spike that has a row.
+#[inline(always)]
+fn each_spike<T: Copy>(
+    fans: &Fans<T>,
+    spans: &[(usize, Span<T>)],
+    raster: &Raster<'_, T>,
+    steps: &[u32],
+    mut visit: impl FnMut(usize, usize),
+) {
+    let inputs = fans.channels[0];
+    for (word, patterns) in raster.patterns.chunks_exact(fans.neurons()).enumerate() {
+        let steps = &steps[word * 64..];
+        let arriving = arriving(steps);
+        for (y, rows) in fans.rows.iter().enumerate() {
+            for (x, span) in spans {
+                let patterns = &patterns[(y * fans.width + x) * inputs..][..inputs];
+                for (channel, pattern) in patterns.iter().enumerate() {
+                    let mut pattern = pattern & arriving;
+                    while pattern != 0 {
+                        let line = steps[pattern.trailing_zeros() as usize];
+                        pattern &= pattern - 1;
+                        visit(line as usize, rows[0].weight + span.weight + channel * fans.stride);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first 64 of some steps that have a row: a bit for each.
+#[inline(always)]
+fn arriving(steps: &[u32]) -> u64 {
+    let rows = steps.iter().take(64).enumerate();
+    rows.fold(0, |bits, (step, &row)| bits | u64::from(row != NOTHING) << step)
+}
+
+/// Adds weights, from these places on, to `WIDTH` registers of targets, or if `TAIL` to so many targets that do not fill
+/// one. Returns how many these are.
+///
+/// # Safety
+/// The instruction set of `V` must be available, and there must be so many weights and targets.
+#[inline(always)]
+unsafe fn sum_up<V: Vector, const WIDTH: usize, const TAIL: bool>(
+    places: &[u32],
+    value: V,
+    weights: *const V::Scalar,
+    to: *mut V::Scalar,
+    tail: usize,
+) -> usize {
+    // SAFETY: the caller's word.
+    unsafe {
+        let load = |from: *const V::Scalar| if TAIL { V::load_first(from, tail) } else { V::load(from) };
+        let mut sums = [V::zero(); WIDTH];
+        for (k, sum) in sums.iter_mut().enumerate() {
+            *sum = load(to.add(k * V::LANES));
+        }
+        for &place in places {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.add_product(value, load(weights.add(place as usize + k * V::LANES)));
+            }
+        }
+        for (k, sum) in sums.into_iter().enumerate() {
+            let to = to.add(k * V::LANES);
+            if TAIL { sum.store_first(to, tail) } else { sum.store(to) }
+        }
+    }
+    if TAIL { tail } else { WIDTH * V::LANES }
+}
+
 /// Adds the spikes of a pixel's neurons to a span of targets, `WHOLE` registers of them (of [`usize::MAX`] as many as there
 /// are) and, if `REST`, what does not fill one.
 ///
@@ -214,7 +359,7 @@ unsafe fn spread<V: Vector<Scalar: Number>, const WHOLE: usize, const REST: bool
     let whole = if WHOLE == usize::MAX { span.count / V::LANES } else { WHOLE };
     let rest = span.count % V::LANES;
     for (channel, &pattern) in patterns.iter().enumerate() {
-        let mut pattern = pattern;
+        let mut pattern = pattern & arrivals.arriving;
         if pattern == 0 {
             continue;
         }
@@ -225,9 +370,6 @@ unsafe fn spread<V: Vector<Scalar: Number>, const WHOLE: usize, const REST: bool
         while pattern != 0 {
             let step = arrivals.steps[pattern.trailing_zeros() as usize];
             pattern &= pattern - 1;
-            if step == NOTHING {
-                continue;
-            }
             let line = step as usize * arrivals.targets.len();
             for row in rows {
                 let to = (line + row.to - arrivals.targets.start) * arrivals.length + span.to + group;

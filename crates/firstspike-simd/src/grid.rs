@@ -269,20 +269,78 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
         // Where nothing arrives behind the readout, a neuron spikes once more at most, and its potential grows until then.
         let grows = !READS
             && !grid.latch
-            && (grid.sent..grid.steps).contains(&(grid.readout + 1))
+            && grid.first <= grid.readout
+            && (grid.sent..grid.steps).contains(&grid.readout)
+            && grid.readout + 1 < grid.steps
             && rows[grid.readout + 1..].iter().all(|&row| row == NOTHING)
             && grid.rectifier.is_none_or(|step| step + 1 == grid.steps);
         let end = if grows { grid.readout + 1 } else { grid.steps };
+        let quiet = grid.readout.min(grid.rectifier.unwrap_or(end)).min(end).min(rows.len());
         for first in (0..neurons).step_by(AT_ONCE * V::LANES) {
             let block = Block::new::<V>(first, neurons);
             let [mut current, mut potential, mut total, mut found] = [[V::zero(); AT_ONCE]; 4];
+            // Before the readout neurons hardly ever spike: until one does, there is little to be kept.
+            let mut next = begin;
+            let mut arrived = false;
+            while next < quiet {
+                let row = rows[next];
+                if row != NOTHING {
+                    let arriving = block.load::<V>(row_of(row));
+                    for k in 0..AT_ONCE {
+                        // Zeros are behind the last neuron.
+                        counts.received += u64::from(arriving[k].nonzero().count_ones());
+                        total[k] = total[k].add(arriving[k]);
+                        current[k] = current[k].add(arriving[k]);
+                    }
+                }
+                let mut crosses = 0;
+                let mut grown = potential;
+                for k in 0..AT_ONCE {
+                    grown[k] = potential[k].add(current[k]);
+                    crosses |= grown[k].at_least(threshold);
+                }
+                if crosses != 0 && next >= grid.first {
+                    arrived = true;
+                    break;
+                }
+                potential = grown;
+                next += 1;
+            }
+            // A neuron that has not spiked then spikes once more at most.
+            if grows && next == grid.readout {
+                let [mut waits, mut waited] = [[one; AT_ONCE], [V::zero(); AT_ONCE]];
+                let mut last = [V::zero(); AT_ONCE];
+                if rows[grid.readout] != NOTHING {
+                    last = block.load(row_of(rows[grid.readout]));
+                }
+                for k in 0..AT_ONCE {
+                    let arriving = last[k].add(one.add_product(total[k].add(last[k]), minus));
+                    counts.received += u64::from((arriving.nonzero() & block.mask(k)).count_ones());
+                    current[k] = current[k].add(arriving);
+                    if let Some(early) = grid.early {
+                        let early = potential[k].add(current[k]).at_least(V::splat(early));
+                        counts.early += u64::from((early & block.mask(k)).count_ones());
+                    }
+                }
+                for _ in grid.readout..grid.steps {
+                    for k in 0..AT_ONCE {
+                        potential[k] = potential[k].add(current[k]);
+                        waits[k] = V::zero().add_product(waits[k], threshold.exceeds(potential[k]));
+                        waited[k] = waited[k].add(waits[k]);
+                    }
+                }
+                let steps = grid.readout - grid.sent..grid.steps - grid.sent;
+                let silent = if grid.rectifier.is_some() { [one; AT_ONCE] } else { [V::zero(); AT_ONCE] };
+                counts.spikes += block.mark_last(waited, silent, steps, marks);
+                continue;
+            }
             // Ones and zeros: products with them are exact.
             let mut silent = [one; AT_ONCE];
             // Of the steps in which spikes were looked for, those without one: their bits, and how many.
             let [mut without, mut missing] = [[V::zero(); AT_ONCE]; 2];
             let (mut looked, mut looks) = (0, 0);
-            for (step, &row) in rows.iter().enumerate().take(end).skip(begin) {
-                if row != NOTHING || step == grid.readout {
+            for (step, &row) in rows.iter().enumerate().take(end).skip(next) {
+                if !std::mem::take(&mut arrived) && (row != NOTHING || step == grid.readout) {
                     let mut arriving = [V::zero(); AT_ONCE];
                     if row != NOTHING {
                         arriving = block.load(row_of(row));

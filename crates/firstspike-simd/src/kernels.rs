@@ -205,7 +205,7 @@ pub trait Element: Copy + 'static {
 
     /// Adds the spikes of each step to the row of arrivals that `steps` gives it, as far as they reach these rows of targets
     /// and a part of each. A row of arrivals has those of the first row of targets, then of the next; there must be 16
-    /// numbers behind the last.
+    /// numbers behind the last. `order` is memory to work with.
     ///
     /// # Panics
     /// If weights, patterns or arrivals are missing.
@@ -219,6 +219,7 @@ pub trait Element: Copy + 'static {
         part: usize,
         steps: &[u32],
         arrivals: &mut [Self],
+        order: &mut Vec<u32>,
     );
 
     /// Runs neurons on a grid of time and marks their spikes. Unless `potentials` is empty, it gets each neuron's potential
@@ -707,12 +708,13 @@ macro_rules! compile {
                 fans: &Fans<$scalar>,
                 weights: &[$scalar],
                 raster: &Raster<'_, $scalar>,
-                (targets, part): (Range<usize>, usize),
+                targets: (Range<usize>, usize),
                 steps: &[u32],
                 arrivals: &mut [$scalar],
+                order: &mut Vec<u32>,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { delivery::deliver::<$vector>(fans, weights, raster, targets, part, steps, arrivals) }
+                unsafe { delivery::deliver::<$vector>(fans, weights, raster, targets, steps, arrivals, order) }
             }
 
             /// # Safety
@@ -1136,9 +1138,10 @@ macro_rules! element {
                 part: usize,
                 steps: &[u32],
                 arrivals: &mut [Self],
+                order: &mut Vec<u32>,
             ) {
                 fans.check(weights, raster, &targets, part, steps, arrivals);
-                element!(@ level, $levels, deliver(fans, weights, raster, (targets, part), steps, arrivals));
+                element!(@ level, $levels, deliver(fans, weights, raster, (targets, part), steps, arrivals, order));
             }
 
             fn run_grid(

@@ -952,7 +952,7 @@ fn deliveries<T: Float>(
             for (index, part) in parts.iter().enumerate() {
                 let size = targets.len() * part.len();
                 let mut sums = vec![T::from_f64(0.0); count * size + 16];
-                T::deliver(level, &fans, &weights, &raster, targets.clone(), index, &steps, &mut sums);
+                T::deliver(level, &fans, &weights, &raster, targets.clone(), index, &steps, &mut sums, &mut Vec::new());
                 for (at, sum) in sums[..count * size].iter().enumerate() {
                     let (row, y, x) = (at / size, at % size / part.len() + first, at % part.len() + part.start);
                     let from = (row * height + y) * length + x;
@@ -1045,14 +1045,14 @@ fn spans_beyond_the_weights_are_refused() {
 #[should_panic(expected = "every row of arrivals exists")]
 fn missing_rows_of_arrivals_are_refused() {
     let raster = Raster { patterns: &[1], negative: &[], worth: &[1.0] };
-    f32::deliver(Level::best(), &pair(2, 2), &[1.0; 2], &raster, 0..1, 0, &[0], &mut [0.0; 17]);
+    f32::deliver(Level::best(), &pair(2, 2), &[1.0; 2], &raster, 0..1, 0, &[0], &mut [0.0; 17], &mut Vec::new());
 }
 
 #[test]
 #[should_panic(expected = "patterns of all neurons")]
 fn missing_patterns_are_refused() {
     let raster = Raster { patterns: &[], negative: &[], worth: &[1.0] };
-    f32::deliver(Level::best(), &pair(2, 2), &[1.0; 2], &raster, 0..1, 0, &[0], &mut [0.0; 18]);
+    f32::deliver(Level::best(), &pair(2, 2), &[1.0; 2], &raster, 0..1, 0, &[0], &mut [0.0; 18], &mut Vec::new());
 }
 
 #[test]

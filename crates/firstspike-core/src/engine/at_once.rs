@@ -27,8 +27,45 @@ pub(crate) struct Plan<T> {
     rows: usize,
     /// Parts of a row, of which there are several where a tile has a part of one only.
     parts: Vec<Range<usize>>,
-    /// Step, neuron and weight of each spike of a Quartz neuron's bias, by neuron.
-    bias: Vec<(u32, u32, T)>,
+    bias: BiasSpikes<T>,
+}
+
+/// Spikes of the biases of Quartz neurons.
+#[derive(Clone, Debug)]
+struct BiasSpikes<T> {
+    /// The steps in which there are any: a bit for each.
+    steps: Vec<u64>,
+    /// Step of each spike, its neuron and its weight: tile by tile, and step by step in each. Neurons are counted from the
+    /// tile's first on.
+    spikes: Vec<(u32, u32, T)>,
+    /// Where those of each tile end.
+    ends: Vec<usize>,
+}
+
+impl<T: Real> BiasSpikes<T> {
+    /// `spikes` have step, neuron and weight, in the order of neurons; `tiles` are those of neurons.
+    fn new(steps: usize, mut spikes: Vec<(u32, u32, T)>, tiles: &[Range<usize>]) -> Self {
+        let mut marks = vec![0; steps.div_ceil(64)];
+        for &(step, ..) in &spikes {
+            marks[step as usize / 64] |= 1 << (step % 64);
+        }
+        let (mut begin, mut ends) = (0, Vec::new());
+        for tile in tiles {
+            let end = spikes.partition_point(|&(_, neuron, _)| (neuron as usize) < tile.end);
+            let own = &mut spikes[begin..end];
+            own.sort_by_key(|&(step, ..)| step);
+            own.iter_mut().for_each(|(_, neuron, _)| *neuron -= tile.start as u32);
+            begin = end;
+            ends.push(end);
+        }
+        Self { steps: marks, spikes, ends }
+    }
+
+    /// Those of a tile: its neurons and weights, step by step.
+    fn of_tile(&self, tile: usize) -> impl Iterator<Item = &[(u32, u32, T)]> {
+        let begin = tile.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.spikes[begin..self.ends[tile]].chunk_by(|(a, ..), (b, ..)| a == b)
+    }
 }
 
 /// What arrives at some neurons in each step.
@@ -41,21 +78,27 @@ pub(super) struct Arrivals<T> {
     /// Rows of sums.
     count: usize,
     sums: Vec<T>,
+    order: Vec<u32>,
 }
 
 impl<T: Real> Arrivals<T> {
-    /// Finds the steps in which anything arrives: spikes, or those of biases.
-    fn begin<'a>(&mut self, steps: usize, bias: &[(u32, u32, T)], sources: impl Iterator<Item = &'a Raster<T>>)
-    where
+    /// Finds the steps in which anything arrives that matters: spikes, or those of biases.
+    fn begin<'a>(
+        &mut self,
+        steps: usize,
+        ignored: Option<usize>,
+        bias: &[u64],
+        sources: impl Iterator<Item = &'a Raster<T>>,
+    ) where
         T: 'a,
     {
         self.steps.clear();
-        self.steps.resize(steps.div_ceil(64), 0);
-        for &(step, ..) in bias {
-            self.steps[step as usize / 64] |= 1 << (step % 64);
-        }
+        self.steps.extend_from_slice(bias);
         for raster in sources {
             raster.mark_steps(&mut self.steps);
+        }
+        if let Some(step) = ignored {
+            self.steps[step / 64] &= !(1 << (step % 64));
         }
         self.rows.clear();
         self.count = 0;
@@ -73,9 +116,16 @@ impl<T: Real> Arrivals<T> {
         self.sums.resize(self.count * neurons + 16, T::ZERO);
     }
 
-    /// Adds to what arrives at one of so many neurons.
-    fn add(&mut self, step: u32, neuron: usize, neurons: usize, value: T) {
-        self.sums[self.rows[step as usize] as usize * neurons + neuron] += value;
+    /// Adds spikes of one step, with their neurons and weights, to what arrives at so many neurons, if the step matters.
+    fn add(&mut self, spikes: &[(u32, u32, T)], neurons: usize) {
+        let row = spikes.first().map_or(NOTHING, |&(step, ..)| self.rows[step as usize]);
+        if row == NOTHING {
+            return;
+        }
+        let sums = &mut self.sums[row as usize * neurons..][..neurons];
+        for &(_, neuron, weight) in spikes {
+            sums[neuron as usize] += weight;
+        }
     }
 }
 
@@ -84,39 +134,49 @@ impl<T: Real> Plan<T> {
     pub(crate) fn of(population: &Population<T>) -> Option<Self> {
         let Stage::Neurons { projections, bias, neuron } = &population.stage else { return None };
         let shape = population.shape;
-        // Steps in which anything arrives, more or less.
-        let (steps, bias) = match neuron {
+        // Steps, those in which anything arrives, more or less, and the spikes of biases.
+        let (steps, arriving, bias) = match neuron {
             Neuron::Quartz(quartz) => {
                 let biases = (0..shape.pixels()).flat_map(|pixel| bias.of_pixel(pixel, shape.channels));
                 let spikes = biases.zip(0..).filter_map(|(&bias, neuron)| {
                     let (step, weight) = quartz.bias_spike(bias)?;
                     Some((step as u32, neuron, weight))
                 });
-                (quartz.levels + 1, spikes.collect())
+                (quartz.steps(), quartz.levels + 1, spikes.collect())
             }
-            Neuron::IntegrateAndFire(model) => (model.presentation.steps, Vec::new()),
+            Neuron::IntegrateAndFire(model) => (model.presentation.steps, model.presentation.steps, Vec::new()),
             _ => return None,
         };
         let targets = [shape.height, shape.width * shape.channels];
-        let neurons = (CACHED / size_of::<T>() / steps).max(FEWEST);
+        let neurons = (CACHED / size_of::<T>() / arriving).max(FEWEST);
         let rows = (neurons / targets[1]).clamp(1, targets[0]);
         let length = (neurons / shape.channels).max(1) * shape.channels;
         let parts: Vec<_> = (0..targets[1]).step_by(length).map(|at| at..(at + length).min(targets[1])).collect();
-        let fans = projections.iter().map(|projection| Fan::of(projection, targets, &parts));
-        Some(Self { fans: fans.collect::<Option<_>>()?, rows, parts, bias })
+        let fans = projections.iter().map(|projection| Fan::of(projection, targets, &parts)).collect::<Option<_>>()?;
+        let tiles: Vec<_> = tiles(shape, rows, &parts).map(|tile| tile.neurons).collect();
+        Some(Self { fans, rows, parts, bias: BiasSpikes::new(steps, bias, &tiles) })
     }
+}
 
-    /// All tiles: rows of targets, a part of each, and the neurons that these are.
-    fn tiles(&self, shape: Shape) -> impl Iterator<Item = (Range<usize>, usize, Range<usize>)> {
-        let length = shape.width * shape.channels;
-        (0..shape.height).step_by(self.rows).flat_map(move |row| {
-            let rows = row..(row + self.rows).min(shape.height);
-            self.parts.iter().enumerate().map(move |(index, part)| {
-                let neurons = row * length + part.start..(rows.end - 1) * length + part.end;
-                (rows.clone(), index, neurons)
-            })
+/// Neurons that are run together.
+struct Tile {
+    /// Rows of targets.
+    rows: Range<usize>,
+    /// Which part of these.
+    part: usize,
+    neurons: Range<usize>,
+}
+
+/// All tiles of a population: so many rows of targets, and parts of them.
+fn tiles(shape: Shape, rows: usize, parts: &[Range<usize>]) -> impl Iterator<Item = Tile> {
+    let length = shape.width * shape.channels;
+    (0..shape.height).step_by(rows).flat_map(move |row| {
+        let rows = row..(row + rows).min(shape.height);
+        parts.iter().enumerate().map(move |(part, targets)| {
+            let neurons = row * length + targets.start..(rows.end - 1) * length + targets.end;
+            Tile { rows: rows.clone(), part, neurons }
         })
-    }
+    })
 }
 
 impl<T: Real> Network<T> {
@@ -176,8 +236,9 @@ impl<T: Real> Workspace<T> {
             Stage::Neurons { neuron: Neuron::QuartzInput(quartz), .. } => {
                 self.integrate_values(network, index);
                 self.counts[index].updates += neurons as u64;
+                let beyond = self.potentials.iter().map(|v| u64::from(v.abs() > T::ONE));
+                self.counts[index].saturated += beyond.sum::<u64>();
                 for (neuron, &v) in self.potentials.iter().enumerate() {
-                    self.counts[index].saturated += u64::from(v.abs() > T::ONE);
                     let step = quartz.step_of(v);
                     raster.patterns[step / 64 * neurons + neuron] |= 1 << (step % 64);
                 }
@@ -236,27 +297,30 @@ impl<T: Real> Workspace<T> {
             _ => None,
         };
         let sources = projections.iter().zip(&plan.fans).filter_map(spiking);
+        // What arrives at the readout is taken back by the counterweight in the same step.
+        let ignored = match neuron {
+            Neuron::Quartz(quartz) => Some(quartz.readout_step()),
+            _ => None,
+        };
         for (projection, _, raster) in sources.clone() {
             let events = projection.events_of(raster);
             counts.synaptic_events += events;
-            counts.operations += events;
+            counts.operations += events - ignored.map_or(0, |step| projection.events_in_step(raster, step));
         }
-        arrivals.begin(steps, &plan.bias, sources.clone().map(|(.., raster)| raster));
+        arrivals.begin(steps, ignored, &plan.bias.steps, sources.clone().map(|(.., raster)| raster));
         let reads = matches!(neuron, Neuron::Quartz(quartz) if quartz.readout);
         values.clear();
         values.resize(if reads { shape.len() } else { 0 }, T::ZERO);
-        let mut bias = &plan.bias[..];
-        for (rows, part, neurons) in plan.tiles(shape) {
+        for (tile, Tile { rows, part, neurons }) in tiles(shape, plan.rows, &plan.parts).enumerate() {
             arrivals.clear(neurons.len());
             for (projection, fan, raster) in sources.clone() {
-                let (weights, sums) = (fan.weights(projection), &mut arrivals.sums);
-                T::deliver(level, &fan.fans, weights, &raster.view(), rows.clone(), part, &arrivals.rows, sums);
+                let (weights, view) = (fan.weights(projection), raster.view());
+                let Arrivals { rows: steps, sums, order, .. } = &mut *arrivals;
+                T::deliver(level, &fan.fans, weights, &view, rows.clone(), part, steps, sums, order);
             }
-            let (own, others) = bias.split_at(bias.partition_point(|bias| (bias.1 as usize) < neurons.end));
-            for &(step, neuron, weight) in own {
-                arrivals.add(step, neuron as usize - neurons.start, neurons.len(), weight);
+            for spikes in plan.bias.of_tile(tile) {
+                arrivals.add(spikes, neurons.len());
             }
-            bias = others;
             let arriving = Arriving { rows: &arrivals.rows, sums: &arrivals.sums, neurons: neurons.len() };
             let (marks, negative) = raster.marks(neurons.start);
             match neuron {

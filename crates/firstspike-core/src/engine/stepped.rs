@@ -173,7 +173,8 @@ impl<T: Real> Workspace<T> {
         let mut input = std::mem::take(&mut self.values);
         input.clear();
         input.resize(shape.len(), T::ZERO);
-        for step in 0..quartz.steps() {
+        // What arrives at the readout is taken back in the same step.
+        for step in (0..quartz.steps()).filter(|&step| step != quartz.readout_step()) {
             input.fill(T::ZERO);
             self.arrive(network, engine, index, step, &mut input);
             state.add_total(step, &mut input);

@@ -10,9 +10,10 @@
 //! ```
 //!
 //! At the readout, step R = 2(T-1), a counterweight `1 - sum of all weighted inputs` makes the slope one, so that
-//! `v(s) = (T-1) y + (s - R + 1)` and the spike comes at `R + (T-1) - round((T-1) y)`. At step 3(T-1) a rectifier makes
-//! every neuron spike that has not: that is the value 0. What a layer sends on is shifted by T-1 steps, to where the
-//! next layer expects it. A bias is a spike of weight 1 at the step of its value, which is limited to [-1.5, 1.5].
+//! `v(s) = (T-1) y + (s - R + 1)` and the spike comes at `R + (T-1) - round((T-1) y)`. What arrives at the readout itself,
+//! spikes of the value 0, is taken back by the counterweight in the same step, so neither is added. At step 3(T-1) a
+//! rectifier makes every neuron spike that has not: that is the value 0. What a layer sends on is shifted by T-1 steps, to
+//! where the next layer expects it. A bias is a spike of weight 1 at the step of its value, which is limited to [-1.5, 1.5].
 //!
 //! A potential that crosses the threshold before the readout spikes early: its value is wrong, and counted as saturated.
 
@@ -71,7 +72,7 @@ pub struct Quartz {
 pub(crate) struct QuartzState<T> {
     current: Vec<T>,
     potential: Vec<T>,
-    /// Sum of all weighted inputs of the window.
+    /// Sum of all weighted inputs of the window, but for those at the readout.
     total: Vec<T>,
     /// Step, neuron and weight of each spike of a bias, in the order of steps.
     bias: Vec<(u32, u32, T)>,
@@ -133,7 +134,8 @@ impl Quartz {
     pub(crate) fn step_of<T: Real>(self, x: T) -> usize {
         let last = (self.levels - 1) as f64;
         let step = (last * (2.0 - x.to_f64())).clamp(0.0, 4.0 * last - 1.0);
-        ((step + INTEGERS) - INTEGERS) as usize
+        // The last bits of the sum are the integer.
+        (step + INTEGERS).to_bits() as usize & 0xf_ffff
     }
 
     /// The spikes of a value that is put on the grid: step and weight. Two, where it lies between levels and is shared
@@ -253,7 +255,7 @@ impl Quartz {
         state.add_bias(step, input);
         if step == readout {
             for (input, &total) in input.iter_mut().zip(&state.total) {
-                *input += T::ONE - total;
+                *input = T::ONE - total;
             }
         }
         let received = input.iter().map(|&x| u64::from(x != T::ZERO)).sum();

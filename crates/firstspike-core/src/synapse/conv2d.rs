@@ -165,7 +165,8 @@ impl<T: Real> Tiled<T> {
     fn packed(&self, weights: &[T]) -> &[T] {
         self.packed.get_or_init(|| {
             let mut packed = Aligned::zeros(self.winograd.packed::<T>());
-            self.winograd.pack(weights, &mut packed, T::to_f64, T::from_f64);
+            let round = |x: f64| T::from_f64(x).or_zero_if_subnormal();
+            self.winograd.pack(weights, &mut packed, T::to_f64, round);
             packed
         })
     }

@@ -502,6 +502,14 @@ impl<T: Real> Projection<T> {
         words.map(|word| self.fan_out.sum(|from, to| spikes(&word[from * channels..to * channels]))).sum()
     }
 
+    /// Synaptic events of those of one step.
+    pub(crate) fn events_in_step(&self, raster: &Raster<T>, step: usize) -> u64 {
+        let channels = self.input().channels;
+        let spikes = |patterns: &[u64]| patterns.iter().map(|pattern| pattern >> (step % 64) & 1).sum::<u64>();
+        let words = raster.words_of(step);
+        words.map(|word| self.fan_out.sum(|from, to| spikes(&word[from * channels..to * channels]))).sum()
+    }
+
     /// Synaptic events of some spikes: pairs of a spike and an existing target, after merging the pooling.
     pub(crate) fn events(&self, spikes: &SpikeList<T>) -> u64 {
         if let Some(everywhere) = self.fan_out.everywhere() {
