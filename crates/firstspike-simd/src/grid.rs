@@ -4,7 +4,6 @@
 use crate::gates::Number;
 use crate::kernels::MOST_LANES;
 use crate::vector::Vector;
-use std::ops::Range;
 
 /// No row of arrivals.
 pub const NOTHING: u32 = u32::MAX;
@@ -166,8 +165,8 @@ impl Block {
         }
     }
 
-    /// Marks the spikes of some steps from a multiple of [`SUMMED`] on, of which the first is the lowest bit of a number:
-    /// those of `steps` that a neuron is not `without`.
+    /// Marks the spikes of up to [`SUMMED`] steps, of which the first is the lowest bit of a number: those of `steps` that a
+    /// neuron is not `without`.
     ///
     /// # Safety
     /// The instruction set of `V` must be available.
@@ -176,56 +175,23 @@ impl Block {
         if steps == 0 {
             return;
         }
-        let first = step / 64 * marks.population + marks.first + self.first;
+        let (word, shift) = (step / 64, step % 64);
         for (k, without) in without.into_iter().enumerate().filter(|&(k, _)| self.lanes[k] > 0) {
             let mut numbers = [0u32; MOST_LANES];
             // SAFETY: there is room for a register of numbers.
             unsafe { without.compress_integers((1 << V::LANES) - 1, numbers.as_mut_ptr()) };
-            let patterns = &mut marks.patterns[first + k * V::LANES..][..self.lanes[k]];
+            let first = marks.first + self.first + k * V::LANES;
+            let patterns = &mut marks.patterns[word * marks.population + first..][..self.lanes[k]];
             for (pattern, &without) in patterns.iter_mut().zip(&numbers) {
-                *pattern |= u64::from(steps & !without) << (step % 64);
+                *pattern |= u64::from(steps & !without) << shift;
             }
-        }
-    }
-
-    /// Marks spikes in some steps, one of each neuron at most: it has `waited` for so many of them. One that has waited for
-    /// all spikes in the last, if it has been `silent`. Gives how many there are.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be available.
-    #[inline(always)]
-    unsafe fn mark_last<V: Vector>(
-        self,
-        waited: [V; AT_ONCE],
-        silent: [V; AT_ONCE],
-        steps: Range<usize>,
-        marks: &mut Marks<'_>,
-    ) -> u64 {
-        let mut count = 0;
-        for k in 0..AT_ONCE {
-            let [mut waits, mut silences] = [[0u32; MOST_LANES]; 2];
-            // SAFETY: there is room for a register of numbers.
-            unsafe {
-                waited[k].compress_integers((1 << V::LANES) - 1, waits.as_mut_ptr());
-                silent[k].compress_integers((1 << V::LANES) - 1, silences.as_mut_ptr());
-            }
-            let [first, last] = [steps.start as u32, steps.end as u32 - 1];
-            for word in first / 64..=last / 64 {
-                let mut bits = [0u64; MOST_LANES];
-                for (bit, (&waited, &silent)) in bits.iter_mut().zip(waits.iter().zip(&silences)) {
-                    let step = (first + waited).min(last);
-                    // Numbers, so that registers of neurons are marked at once.
-                    let spikes = u64::from(waited <= last - first) | u64::from(silent > 0);
-                    *bit = (spikes & u64::from(step / 64 == word)) << (step % 64);
-                }
-                let at = word as usize * marks.population + marks.first + self.first + k * V::LANES;
-                for (pattern, &bit) in marks.patterns.iter_mut().skip(at).zip(&bits[..self.lanes[k]]) {
-                    *pattern |= bit;
-                    count += u64::from(bit != 0);
+            if shift + SUMMED > 64 && u64::from(steps) >> (64 - shift) != 0 {
+                let patterns = &mut marks.patterns[(word + 1) * marks.population + first..][..self.lanes[k]];
+                for (pattern, &without) in patterns.iter_mut().zip(&numbers) {
+                    *pattern |= u64::from(steps & !without) >> (64 - shift);
                 }
             }
         }
-        count
     }
 
     /// The sum of all neurons' counts.
@@ -266,16 +232,10 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
         let threshold = V::splat(grid.threshold);
         // Before anything arrives nothing happens.
         let begin = rows.iter().position(|&row| row != NOTHING).unwrap_or(grid.readout).min(grid.readout);
-        // Where nothing arrives behind the readout, a neuron spikes once more at most, and its potential grows until then.
-        let grows = !READS
-            && !grid.latch
-            && grid.first <= grid.readout
-            && (grid.sent..grid.steps).contains(&grid.readout)
-            && grid.readout + 1 < grid.steps
-            && rows[grid.readout + 1..].iter().all(|&row| row == NOTHING)
-            && grid.rectifier.is_none_or(|step| step + 1 == grid.steps);
-        let end = if grows { grid.readout + 1 } else { grid.steps };
-        let quiet = grid.readout.min(grid.rectifier.unwrap_or(end)).min(end).min(rows.len());
+        let end = grid.steps.min(rows.len());
+        let quiet = grid.readout.min(grid.rectifier.unwrap_or(end)).min(end);
+        // Whether neurons may spike in all steps from the readout on, all of these spikes are sent, and nothing else is asked.
+        let plain = !READS && !grid.latch && grid.early.is_none() && grid.readout >= grid.first.max(grid.sent);
         for first in (0..neurons).step_by(AT_ONCE * V::LANES) {
             let block = Block::new::<V>(first, neurons);
             let [mut current, mut potential, mut total, mut found] = [[V::zero(); AT_ONCE]; 4];
@@ -306,32 +266,56 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
                 potential = grown;
                 next += 1;
             }
-            // A neuron that has not spiked then spikes once more at most.
-            if grows && next == grid.readout {
-                let [mut waits, mut waited] = [[one; AT_ONCE], [V::zero(); AT_ONCE]];
-                let mut last = [V::zero(); AT_ONCE];
-                if rows[grid.readout] != NOTHING {
-                    last = block.load(row_of(rows[grid.readout]));
-                }
-                for k in 0..AT_ONCE {
-                    let arriving = last[k].add(one.add_product(total[k].add(last[k]), minus));
-                    counts.received += u64::from((arriving.nonzero() & block.mask(k)).count_ones());
-                    current[k] = current[k].add(arriving);
-                    if let Some(early) = grid.early {
-                        let early = potential[k].add(current[k]).at_least(V::splat(early));
-                        counts.early += u64::from((early & block.mask(k)).count_ones());
+            if plain && next == grid.readout {
+                let counterweight = |total: V| one.add_product(total, minus);
+                let (mut silent, mut missing) = ([one; AT_ONCE], [V::zero(); AT_ONCE]);
+                for begin in (grid.readout..end).step_by(SUMMED) {
+                    let steps = begin..end.min(begin + SUMMED);
+                    let mut without = [V::zero(); AT_ONCE];
+                    for step in steps.clone() {
+                        let row = rows[step];
+                        if row != NOTHING || step == grid.readout {
+                            let mut arriving = [V::zero(); AT_ONCE];
+                            if row != NOTHING {
+                                arriving = block.load(row_of(row));
+                            }
+                            if step == grid.readout {
+                                for &row in rows[step..].iter().filter(|&&row| row != NOTHING) {
+                                    let late = block.load::<V>(row_of(row));
+                                    for k in 0..AT_ONCE {
+                                        total[k] = total[k].add(late[k]);
+                                    }
+                                }
+                                for k in 0..AT_ONCE {
+                                    arriving[k] = arriving[k].add(counterweight(total[k]));
+                                }
+                            }
+                            for k in 0..AT_ONCE {
+                                let received = arriving[k].nonzero() & block.mask(k);
+                                counts.received += u64::from(received.count_ones());
+                                current[k] = current[k].add(arriving[k]);
+                            }
+                        }
+                        let bit = V::splat(Number::bit(step - begin));
+                        let rectifies = grid.rectifier == Some(step);
+                        for k in 0..AT_ONCE {
+                            let grown = potential[k].add(current[k]);
+                            let below = threshold.exceeds(grown);
+                            let mut none = below;
+                            if rectifies {
+                                none = below.add_product(V::zero().add_product(below, minus), silent[k]);
+                            }
+                            silent[k] = V::zero().add_product(silent[k], below);
+                            without[k] = without[k].add_product(none, bit);
+                            missing[k] = missing[k].add(none);
+                            potential[k] = V::zero().add_product(grown, below);
+                            current[k] = V::zero().add_product(current[k], below);
+                        }
                     }
+                    block.mark(without, ((1u64 << steps.len()) - 1) as u32, begin - grid.sent, marks);
                 }
-                for _ in grid.readout..grid.steps {
-                    for k in 0..AT_ONCE {
-                        potential[k] = potential[k].add(current[k]);
-                        waits[k] = V::zero().add_product(waits[k], threshold.exceeds(potential[k]));
-                        waited[k] = waited[k].add(waits[k]);
-                    }
-                }
-                let steps = grid.readout - grid.sent..grid.steps - grid.sent;
-                let silent = if grid.rectifier.is_some() { [one; AT_ONCE] } else { [V::zero(); AT_ONCE] };
-                counts.spikes += block.mark_last(waited, silent, steps, marks);
+                let looks = (end - grid.readout) * block.lanes.iter().sum::<usize>();
+                counts.spikes += looks as u64 - block.total(missing);
                 continue;
             }
             // Ones and zeros: products with them are exact.
@@ -424,19 +408,6 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
                 }
             }
             counts.spikes += looks * block.lanes.iter().sum::<usize>() as u64 - block.total(missing);
-            if grows {
-                let [mut waits, mut waited] = [[one; AT_ONCE], [V::zero(); AT_ONCE]];
-                for _ in end..grid.steps {
-                    for k in 0..AT_ONCE {
-                        potential[k] = potential[k].add(current[k]);
-                        waits[k] = V::zero().add_product(waits[k], threshold.exceeds(potential[k]));
-                        waited[k] = waited[k].add(waits[k]);
-                    }
-                }
-                let steps = end - grid.sent..grid.steps - grid.sent;
-                let silent = if grid.rectifier.is_some() { silent } else { [V::zero(); AT_ONCE] };
-                counts.spikes += block.mark_last(waited, silent, steps, marks);
-            }
             if READS {
                 block.store(found, potentials.as_mut_ptr());
             }
