@@ -16,7 +16,7 @@ interface EnduranceResult {
   readonly threads: number;
   readonly images: number;
   readonly imagesPerSecond: number;
-  /** Memory after so many images. */
+  /** Memory of a new process. */
   readonly memory: Memory;
   /** The same of as many images afterwards, with all garbage collected again and again: what is really kept. */
   readonly collected: Memory;
@@ -26,6 +26,7 @@ interface EnduranceResult {
 
 /** Memory over a run. */
 interface Memory {
+  readonly images: number;
   readonly samples: readonly MemorySample[];
   /** Furthest that resident memory got from the first sample, as a share of it, whenever it was looked at. */
   readonly deviation: number;
@@ -51,11 +52,10 @@ const IMAGES = 1024;
 /** Milliseconds between two ticks of the timer by which the event loop's delay is measured. */
 const TICK = 1;
 
+/** Images after which Node has given back what it had more of, if garbage is collected: it takes some seconds. */
+const COLLECTED = 300_000;
 /** Milliseconds in which Node gives memory back. */
 const GIVEN_BACK = 10;
-
-/** Objects that are made, some MiB of which are alive at any time. */
-const YOUNG_OBJECTS = 5_000_000;
 
 /** Furthest that memory may get from what it was, as a share of it. */
 const MEMORY_GOAL = 0.02;
@@ -93,13 +93,13 @@ async function endure(files: NetworkFiles, threads: number, wanted: number): Pro
   const network = await convert(loaded.graph, { code: 'ttfs', calibration: loaded.calibration });
   const batches = inBatches(loaded.images, BATCH);
   const apart = Math.max(Math.floor((wanted - SETTLED) / SAMPLES), 1);
-  /** Runs all images, and looks at memory after every `step` of them. */
-  const run = async (step: number, collect: () => Promise<void>): Promise<{ images: number; memory: Memory }> => {
+  /** Runs images, and looks at memory after every `step` of them. */
+  const run = async (count: number, step: number, collect = async () => {}): Promise<Memory> => {
     const samples: MemorySample[] = [];
     let furthest = 0;
-    let next = Math.min(SETTLED, wanted);
+    let next = Math.min(SETTLED, count);
     let images = 0;
-    for await (const _ of network.stream(again(batches, wanted), { threads, batch: BATCH })) {
+    for await (const _ of network.stream(again(batches, count), { threads, batch: BATCH })) {
       images++;
       if (images < next) continue;
       await collect();
@@ -109,49 +109,38 @@ async function endure(files: NetworkFiles, threads: number, wanted: number): Pro
       furthest = Math.max(furthest, Math.abs(sample.bytes / samples[0].bytes - 1));
       next = images + step;
     }
-    return { images, memory: { samples, deviation: furthest } };
+    return { images, samples, deviation: furthest };
   };
 
   // What loading and converting leave goes before the first image.
   collectGarbage();
-  fillYoungHeap();
   const delay = monitorEventLoopDelay({ resolution: TICK });
   delay.enable();
   const start = performance.now();
-  const { images, memory } = await run(apart, async () => {});
+  const memory = await run(wanted, apart);
   const seconds = (performance.now() - start) / 1000;
   delay.disable();
 
-  const collected = await run(SETTLED, async () => {
+  const collect = async () => {
     // What is free goes back to the system in the background, a little later.
     for (let i = 0; i < 2; i++) {
       collectGarbage();
       await setTimeout(GIVEN_BACK);
     }
-  });
+  };
+  await run(Math.min(COLLECTED, wanted), SETTLED, collect);
+  const collected = await run(wanted, SETTLED, collect);
 
   const late = (nanoseconds: number) => Math.max(nanoseconds / 1e6 - TICK, 0);
   return {
     network: files.name,
     threads,
-    images,
-    imagesPerSecond: images / seconds,
+    images: memory.images,
+    imagesPerSecond: memory.images / seconds,
     memory,
-    collected: collected.memory,
+    collected,
     eventLoopDelay: { p50: late(delay.percentile(50)), p99: late(delay.percentile(99)), max: late(delay.max) },
   };
-}
-
-/**
- * Makes Node's heap for young objects as large as it ever gets. That takes hundreds of thousands of images otherwise, since it
- * grows by how many objects survive, and would be taken for a leak.
- */
-function fillYoungHeap(): void {
-  let alive: object[] = [];
-  for (let i = 0; i < YOUNG_OBJECTS; i++) {
-    alive.push({ i });
-    if (alive.length === 100_000) alive = [];
-  }
 }
 
 function memoryAfter(images: number): MemorySample {

@@ -14,9 +14,10 @@ import type {
 import { asNdArray } from '../tensor.js';
 import { bindNetwork } from './bind.js';
 import { checkChoice, checkThreads } from './check.js';
+import type { LayerCounters } from './counters.js';
 import { bindDisturbance } from './disturbance.js';
 import type { Images } from './images.js';
-import type { Layer, LayerDifference, Moments, Precision, RunOptions, RunResult } from './run.js';
+import type { Answers, Layer, LayerDifference, Moments, Precision, RunOptions, RunResult } from './run.js';
 import { orAborted, runTask } from './task.js';
 
 /** A coded topology, packed for the kernel when it is first needed. */
@@ -56,7 +57,21 @@ export class CodedNetwork {
    * @throws FirstspikeError `OPTION_INVALID` if options are outside of their domain, or ask for early exits that the network
    * cannot have.
    */
-  async runImages({ data, count }: Images, options: RunOptions): Promise<RunResult> {
+  async runImages(images: Images, options: RunOptions): Promise<RunResult> {
+    return this.#result(await this.#run(images, options), images.count, options.earlyExit ?? false);
+  }
+
+  /**
+   * The same for answers alone, with none of the objects that a stream would only throw away.
+   *
+   * @throws DataError as {@link runImages}.
+   */
+  async answerImages(images: Images, options: RunOptions): Promise<Answers> {
+    return this.#answers(await this.#run(images, options), images.count);
+  }
+
+  /** What the kernel makes of images; fails as {@link runImages} does, at once where options are wrong. */
+  #run({ data, count }: Images, options: RunOptions): Promise<BindingOutcome> {
     const { engine = 'layered', precision = 'f32', threads = 0, record = {}, compare = false, signal } = options;
     const { firstImage = 0, earlyExit = false } = options;
     const disturbance = bindDisturbance(options.disturbance);
@@ -84,8 +99,7 @@ export class CodedNetwork {
     const run = (state?: BindingSequence) =>
       runTask(signal, (task) => network.run(data, settings, task, original, state));
     const { sequence } = options;
-    const outcome = await (sequence && network.keepsState ? orAborted(sequence.next(this, run), signal) : run());
-    return this.#result(outcome, count, earlyExit);
+    return sequence && network.keepsState ? orAborted(sequence.next(this, run), signal) : run();
   }
 
   /** The network of the code with disturbed weights; that of the last disturbance is kept. */
@@ -111,26 +125,34 @@ export class CodedNetwork {
   #result(outcome: BindingOutcome, count: number, earlyExit: boolean): RunResult {
     const { topology, populations } = this.coded;
     const names = topology.populations.map(({ name }) => name);
-    const layers = outcome.counts.map((counts, index) => {
-      const { role, neurons } = populations[index];
+    const layers = populations.map(({ role, neurons }, index) => {
       const neuronSpikes = outcome.neuronSpikes[index];
+      const counts = layerCounts(outcome.counts, index);
       return { name: names[index], role, neurons, ...counts, ...(neuronSpikes && { neuronSpikes }) };
     });
     const spikes = outcome.trains
       .map((train, index) => ({ name: names[index], ...train }))
       .filter((_, index) => populations[index].window);
-    const original = outcome.differences.length > 0 && {
+    const original = outcome.referenceOutputs && {
       ...this.#outputs(outcome.referenceOutputs, count),
       differences: outcome.differences.map((difference, index) => layerDifference(names[index], difference)),
     };
+    // Named one by one: in Node, objects that are made of others with a spread in front outlive young garbage.
+    const { logits, labels, imageSpikes } = this.#answers(outcome, count);
     return {
-      ...this.#outputs(outcome.outputs, count),
-      imageSpikes: outcome.imageSpikes,
+      logits,
+      labels,
+      imageSpikes,
       counters: { images: count, ...(earlyExit && { earlyExits: outcome.exits }), layers },
       ...(spikes.length > 0 && { spikes }),
       ...(original && { original }),
       seconds: outcome.seconds,
     };
+  }
+
+  #answers({ outputs, imageSpikes }: BindingOutcome, count: number): Answers {
+    const { logits, labels } = this.#outputs(outputs, count);
+    return { logits, labels, imageSpikes };
   }
 
   #outputs(data: Float32Array | Float64Array, count: number): Pick<RunResult, 'logits' | 'labels'> {
@@ -154,6 +176,25 @@ function largest(data: Float32Array | Float64Array, start: number, count: number
   let best = 0;
   for (let i = 1; i < count; i++) if (data[start + i] > data[start + best]) best = i;
   return best;
+}
+
+/** Counts of a layer, of which the kernel gives ten numbers each. */
+function layerCounts(numbers: Float64Array, layer: number): Omit<LayerCounters, 'name' | 'role' | 'neurons'> {
+  const counts = numbers.subarray(10 * layer);
+  const [spikes, saturated, synapticEvents, operations, updates, receptions] = counts;
+  const [dense, seconds, memoryReads, memoryWrites] = counts.subarray(6);
+  return {
+    spikes,
+    saturated,
+    synapticEvents,
+    operations,
+    updates,
+    receptions,
+    dense,
+    ...(seconds > 0 && { seconds }),
+    memoryReads,
+    memoryWrites,
+  };
 }
 
 function layerDifference(name: string, differences: BindingDifferences): LayerDifference {

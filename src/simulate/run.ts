@@ -137,3 +137,6 @@ export interface RunResult {
   /** Time that the kernel took, in seconds. */
   readonly seconds: number;
 }
+
+/** @internal What a stream needs of a run. */
+export type Answers = Pick<RunResult, 'logits' | 'labels' | 'imageSpikes'>;

@@ -8,7 +8,7 @@ import type { TensorLike } from '../tensor.js';
 import { CodedNetwork } from './coded-network.js';
 import { readNetwork, writeNetwork } from './file.js';
 import { asImages, type ImageSource, type Images } from './images.js';
-import type { Layer, RunOptions, RunResult } from './run.js';
+import type { Answers, Layer, RunOptions, RunResult } from './run.js';
 import { type StreamOptions, type StreamResult, streamImages } from './stream.js';
 
 /** A network in a spiking code. Make one with `convert`, or load one with `loadNetwork`. */
@@ -75,6 +75,11 @@ export class SpikingNetwork {
   /** @internal {@link run} for images that were checked before. */
   runImages(images: Images, options: RunOptions): Promise<RunResult> {
     return this.#network.runImages(images, options);
+  }
+
+  /** @internal What a stream needs of {@link runImages}. */
+  answerImages(images: Images, options: RunOptions): Promise<Answers> {
+    return this.#network.answerImages(images, options);
   }
 
   /** Whether its state outlives an image, so that images are one sequence (the code `lif` with `reset: 'never'`). */

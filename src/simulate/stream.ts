@@ -3,7 +3,7 @@
 import { elements, type Shape } from '../graph/graph.js';
 import { checkCount } from './check.js';
 import { type ImageSource, type Images, imageBatches } from './images.js';
-import type { RunOptions, RunResult } from './run.js';
+import type { Answers, RunOptions } from './run.js';
 import { Sequence } from './sequence.js';
 import { orAborted } from './task.js';
 
@@ -31,7 +31,7 @@ export interface StreamResult {
 interface Runner {
   readonly inputShape: Shape;
   readonly outputShape: Shape;
-  runImages(images: Images, options: RunOptions): Promise<RunResult>;
+  answerImages(images: Images, options: RunOptions): Promise<Answers>;
 }
 
 /** See `SpikingNetwork.stream`. */
@@ -46,14 +46,10 @@ export async function* streamImages(
   const classes = elements(network.outputShape);
   const abort = new AbortController();
   const signal = run.signal ? AbortSignal.any([run.signal, abort.signal]) : abort.signal;
-  const underway: Promise<RunResult>[] = [];
+  // Once for all batches: a new object that begins with a spread would outlive young garbage.
+  const settings = { ...run, sequence, signal };
+  const underway: Promise<Answers>[] = [];
   let index = 0;
-  function* results({ labels, logits, imageSpikes }: RunResult): Generator<StreamResult> {
-    for (let i = 0; i < labels.length; i++) {
-      const own = logits.data.slice(i * classes, (i + 1) * classes);
-      yield { index: index++, label: labels[i], logits: own, spikes: imageSpikes[i] };
-    }
-  }
   const batches = imageBatches(source, network.inputShape, { size: batch, signal });
   let next: Promise<IteratorResult<Images>> | undefined;
   let ended = false;
@@ -62,13 +58,17 @@ export async function* streamImages(
       if (!ended && underway.length < concurrency) next ??= orAborted(batches.next(), signal);
       if (!next && underway.length === 0) return;
       // Whichever comes first: a slow source does not hold results back, nor slow runs the source while there is room.
-      const arrived = await Promise.race<IteratorResult<Images> | RunResult>([
+      const arrived = await Promise.race<IteratorResult<Images> | Answers>([
         ...(next ? [next] : []),
         ...underway.slice(0, 1),
       ]);
       if ('labels' in arrived) {
         underway.shift();
-        yield* results(arrived);
+        const { labels, logits, imageSpikes } = arrived;
+        for (let i = 0; i < labels.length; i++) {
+          const own = logits.data.slice(i * classes, (i + 1) * classes);
+          yield { index: index++, label: labels[i], logits: own, spikes: imageSpikes[i] };
+        }
         continue;
       }
       next = undefined;
@@ -76,7 +76,7 @@ export async function* streamImages(
         ended = true;
         continue;
       }
-      const result = network.runImages(arrived.value, { ...run, sequence, signal });
+      const result = network.answerImages(arrived.value, settings);
       // It is awaited later; until then a failure must not count as unhandled.
       result.catch(() => {});
       underway.push(result);

@@ -1,6 +1,7 @@
 //! Calibration over a stream of images.
 
-use crate::network::{BindingNetwork, Numbers, Precise};
+use crate::network::{BindingNetwork, Precise};
+use crate::numbers::Numbers;
 use crate::task::{BindingTask, spawn};
 use firstspike_core::{Calibration, RunError, Runner, Statistics};
 use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object};
@@ -64,7 +65,7 @@ impl BindingCalibration {
     ) -> Result<Object<'env>> {
         let images = Numbers::from(images);
         let (runner, statistics) = (single(network)?, Arc::clone(&self.statistics));
-        let cancel = Arc::clone(&task.cancel);
+        let (cancel, _) = task.begin();
         let work = move || -> std::result::Result<(), RunError> {
             let mut statistics = statistics.lock().unwrap_or_else(PoisonError::into_inner);
             match &images {
@@ -72,7 +73,7 @@ impl BindingCalibration {
                 Numbers::Double(images) => statistics.observe(runner.network(), images, count as usize, &cancel),
             }
         };
-        spawn(env, threads, work, |()| ())
+        spawn(env, threads, work, |_, ()| Ok(()))
     }
 
     /// Images seen.

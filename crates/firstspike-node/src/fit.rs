@@ -6,7 +6,6 @@ use firstspike_core::{Amos, FewSpike};
 use napi::bindgen_prelude::{Float64Array, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
-use std::sync::Arc;
 
 /// A function on the cells of a grid, and what is to be fitted to it.
 #[napi(object, object_to_js = false)]
@@ -132,7 +131,7 @@ pub fn fit_work(request: BindingFitRequest) -> u32 {
 /// If no threads can be had.
 #[napi(catch_unwind, ts_return_type = "Promise<BindingFit>")]
 pub fn fit<'env>(env: &'env Env, request: BindingFitRequest, threads: u32, task: &BindingTask) -> Result<Object<'env>> {
-    let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
+    let (cancel, progress) = task.begin();
     // What is read from JavaScript's arrays is copied here, on its thread.
     let samples = request.samples();
     let (circuit, settings) = (request.circuit, request.settings());
@@ -144,5 +143,5 @@ pub fn fit<'env>(env: &'env Env, request: BindingFitRequest, threads: u32, task:
             fit_few_spike(&samples, &settings, &cancel, &progress).map(BindingFit::from)
         }
     };
-    spawn(env, threads, work, |fit| fit)
+    spawn(env, threads, work, |_, fit| Ok(fit))
 }

@@ -1,8 +1,8 @@
 //! The N-API surface of the kernel: `Binding*` types and nothing but glue.
 //!
-//! Inputs are copied in when a run is asked for, so that no thread ever sees memory that JavaScript can write to;
-//! results are handed over with their memory. Long work runs on thread pools of our own and settles a promise. A panic
-//! becomes a rejection or an exception, never an abort.
+//! Inputs are copied in when a run is asked for, so that no thread ever sees memory that JavaScript can write to; large
+//! results are handed over with their memory, small ones copied. Long work runs on thread pools of our own and settles a
+//! promise. A panic becomes a rejection or an exception, never an abort.
 
 #![allow(clippy::needless_pass_by_value, reason = "napi hands arguments over by value")]
 
@@ -11,6 +11,7 @@ mod describe;
 mod fit;
 mod loihi;
 mod network;
+mod numbers;
 mod task;
 
 pub use fit::{fit, fit_work};

@@ -278,7 +278,7 @@ impl BindingChipNetwork {
         task: &BindingTask,
     ) -> Result<Object<'env>> {
         let network = Arc::clone(&self.inner);
-        let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
+        let (cancel, progress) = task.begin();
         let count = input.count as usize;
         let input = ChipInput {
             offsets: input.offsets.to_vec(),
@@ -297,7 +297,7 @@ impl BindingChipNetwork {
             let (cancel, progress) = (&*cancel, &*progress);
             run(&network, &ChipRequest { input: &input, count, steps, record, cancel, progress })
         };
-        spawn(env, options.threads, work, BindingChipOutcome::from)
+        spawn(env, options.threads, work, |_, outcome| Ok(BindingChipOutcome::from(outcome)))
     }
 }
 

@@ -1,12 +1,15 @@
 //! Networks and their runs.
 
 use crate::describe::{BindingPopulation, population};
+use crate::numbers::{Handover, Numbers, Precision};
 use crate::task::{BindingTask, spawn};
 use firstspike_core::{
-    Disturbance, Engine, Level, Moments, Network, Outcome, Paths, Real, Record, Request, Runner, Sequence, Train,
-    WeightDisturbance,
+    Counts, Differences, Disturbance, Engine, Exits, Level, Moments, Network, Outcome, Paths, Real, Record, Request,
+    Runner, Sequence, Train, WeightDisturbance,
 };
-use napi::bindgen_prelude::{Either, Float32Array, Float64Array, Object, Uint32Array};
+use napi::bindgen_prelude::{
+    Either, Float32Array, Float32ArraySlice, Float64Array, Float64ArraySlice, Object, Uint32ArraySlice,
+};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 use std::sync::Arc;
@@ -17,21 +20,6 @@ pub enum Precise {
     Single(Arc<Runner<f32>>),
     Double(Arc<Runner<f64>>),
     Released,
-}
-
-/// Numbers of either precision, copied from JavaScript.
-pub enum Numbers {
-    Single(Vec<f32>),
-    Double(Vec<f64>),
-}
-
-impl From<Either<Float32Array, Float64Array>> for Numbers {
-    fn from(array: Either<Float32Array, Float64Array>) -> Self {
-        match array {
-            Either::A(array) => Self::Single(array.to_vec()),
-            Either::B(array) => Self::Double(array.to_vec()),
-        }
-    }
 }
 
 /// How to run.
@@ -90,31 +78,6 @@ pub struct BindingWeightDisturbance {
     pub bits: u32,
 }
 
-/// What one population did over all images.
-#[napi(object, object_from_js = false)]
-pub struct BindingCounts {
-    /// Spikes emitted.
-    pub spikes: f64,
-    /// Spikes whose value lies outside of the window.
-    pub saturated: f64,
-    /// Synaptic events received.
-    pub synaptic_events: f64,
-    /// Multiply-adds executed.
-    pub operations: f64,
-    /// Neurons updated, once for each step.
-    pub updates: f64,
-    /// Pairs of a neuron and a step in which it received anything.
-    pub receptions: f64,
-    /// How often spikes were added up with all neurons that did not spike.
-    pub dense: f64,
-    /// Time in the layer, if recorded.
-    pub seconds: Option<f64>,
-    /// Memory reads of an event-driven machine.
-    pub memory_reads: f64,
-    /// Memory writes of an event-driven machine.
-    pub memory_writes: f64,
-}
-
 /// What early exits saved.
 #[napi(object, object_from_js = false)]
 pub struct BindingExits {
@@ -141,33 +104,36 @@ pub struct BindingDifferences {
     pub reference_active: f64,
     /// Six numbers for each channel, if recorded: sums of values, of references, of the squares of each, of their
     /// products, and of the squares of the differences.
-    pub channels: Float64Array,
+    pub channels: Float64ArraySlice<'static>,
     /// In how many images the reference of each neuron is not zero, if recorded.
-    pub active: Uint32Array,
+    pub active: Uint32ArraySlice<'static>,
 }
 
 /// All spikes of one population.
 #[napi(object, object_from_js = false)]
 pub struct BindingTrain {
     /// Where each image's spikes begin.
-    pub offsets: Uint32Array,
+    pub offsets: Uint32ArraySlice<'static>,
     /// Neurons.
-    pub neurons: Uint32Array,
+    pub neurons: Uint32ArraySlice<'static>,
     /// Times relative to the window's start.
-    pub times: Either<Float32Array, Float64Array>,
+    pub times: Either<Float32ArraySlice<'static>, Float64ArraySlice<'static>>,
 }
 
 /// What a run gave.
 #[napi(object, object_from_js = false)]
 pub struct BindingOutcome {
     /// Outputs of all images.
-    pub outputs: Either<Float32Array, Float64Array>,
-    /// Outputs of the reference; empty without one.
-    pub reference_outputs: Either<Float32Array, Float64Array>,
+    pub outputs: Either<Float32ArraySlice<'static>, Float64ArraySlice<'static>>,
+    /// Outputs of the reference, if there is one.
+    pub reference_outputs: Option<Either<Float32ArraySlice<'static>, Float64ArraySlice<'static>>>,
     /// Spikes of all populations together, for each image.
-    pub image_spikes: Uint32Array,
-    /// Counts of each population.
-    pub counts: Vec<BindingCounts>,
+    pub image_spikes: Uint32ArraySlice<'static>,
+    /// Ten numbers for each population, over all images: spikes emitted, those whose value lies outside of the window, synaptic
+    /// events received, multiply-adds executed, updates of neurons (once for each step), pairs of a neuron and a step in which
+    /// it received anything, how often spikes were added up with all neurons that did not spike, seconds in the layer (0 unless
+    /// recorded), memory reads and writes of an event-driven machine.
+    pub counts: Float64ArraySlice<'static>,
     /// What early exits saved.
     pub exits: BindingExits,
     /// Differences of each population; empty without a reference.
@@ -175,79 +141,78 @@ pub struct BindingOutcome {
     /// Spikes of each population; empty unless recorded.
     pub trains: Vec<BindingTrain>,
     /// Spikes of each neuron of each population; empty unless recorded.
-    pub neuron_spikes: Vec<Uint32Array>,
+    pub neuron_spikes: Vec<Uint32ArraySlice<'static>>,
     /// Seconds from the first image to the last.
     pub seconds: f64,
 }
 
-/// A precision whose arrays JavaScript can take over.
-pub trait Handover: Real {
-    fn hand_over(numbers: Vec<Self>) -> Either<Float32Array, Float64Array>;
-}
-
-impl Handover for f32 {
-    fn hand_over(numbers: Vec<Self>) -> Either<Float32Array, Float64Array> {
-        Either::A(numbers.into())
+impl BindingTrain {
+    fn new<T: Precision>(env: Env, train: Train<T>) -> Result<Self> {
+        Ok(Self {
+            offsets: u32::hand_over(env, train.offsets)?,
+            neurons: u32::hand_over(env, train.neurons)?,
+            times: T::floats(env, train.times)?,
+        })
     }
 }
 
-impl Handover for f64 {
-    fn hand_over(numbers: Vec<Self>) -> Either<Float32Array, Float64Array> {
-        Either::B(numbers.into())
+impl BindingDifferences {
+    fn new(env: Env, differences: Differences) -> Result<Self> {
+        Ok(Self {
+            max: differences.max,
+            squares: differences.squares,
+            reference_squares: differences.reference_squares,
+            reference_active: differences.reference_active as f64,
+            channels: f64::hand_over(env, differences.channels.iter().flat_map(six).collect())?,
+            active: u32::hand_over(env, differences.active)?,
+        })
     }
 }
 
-impl<T: Handover> From<Train<T>> for BindingTrain {
-    fn from(train: Train<T>) -> Self {
-        Self { offsets: train.offsets.into(), neurons: train.neurons.into(), times: T::hand_over(train.times) }
-    }
-}
-
-impl<T: Handover> From<Outcome<T>> for BindingOutcome {
-    fn from(outcome: Outcome<T>) -> Self {
+impl From<Exits> for BindingExits {
+    fn from(exits: Exits) -> Self {
         Self {
-            outputs: T::hand_over(outcome.outputs),
-            reference_outputs: T::hand_over(outcome.reference_outputs),
-            image_spikes: outcome.image_spikes.into(),
-            counts: outcome
-                .counts
-                .iter()
-                .map(|counts| BindingCounts {
-                    spikes: counts.spikes as f64,
-                    saturated: counts.saturated as f64,
-                    synaptic_events: counts.synaptic_events as f64,
-                    operations: counts.operations as f64,
-                    updates: counts.updates as f64,
-                    receptions: counts.receptions as f64,
-                    dense: counts.dense as f64,
-                    seconds: (counts.nanoseconds > 0).then_some(counts.nanoseconds as f64 * 1e-9),
-                    memory_reads: counts.memory_reads() as f64,
-                    memory_writes: counts.memory_writes() as f64,
-                })
-                .collect(),
-            exits: BindingExits {
-                images: outcome.exits.images as f64,
-                spikes: outcome.exits.spikes as f64,
-                synaptic_events: outcome.exits.synaptic_events as f64,
-                window: outcome.exits.window,
-            },
-            differences: outcome
-                .differences
-                .into_iter()
-                .map(|differences| BindingDifferences {
-                    max: differences.max,
-                    squares: differences.squares,
-                    reference_squares: differences.reference_squares,
-                    reference_active: differences.reference_active as f64,
-                    channels: differences.channels.iter().flat_map(six).collect::<Vec<_>>().into(),
-                    active: differences.active.into(),
-                })
-                .collect(),
-            trains: outcome.trains.into_iter().map(BindingTrain::from).collect(),
-            neuron_spikes: outcome.neuron_spikes.into_iter().map(Uint32Array::from).collect(),
-            seconds: outcome.elapsed.as_secs_f64(),
+            images: exits.images as f64,
+            spikes: exits.spikes as f64,
+            synaptic_events: exits.synaptic_events as f64,
+            window: exits.window,
         }
     }
+}
+
+impl BindingOutcome {
+    fn new<T: Precision>(env: Env, outcome: Outcome<T>) -> Result<Self> {
+        let compared = !outcome.differences.is_empty();
+        let (differences, trains, neuron_spikes) =
+            (outcome.differences.into_iter(), outcome.trains.into_iter(), outcome.neuron_spikes.into_iter());
+        Ok(Self {
+            outputs: T::floats(env, outcome.outputs)?,
+            reference_outputs: compared.then(|| T::floats(env, outcome.reference_outputs)).transpose()?,
+            image_spikes: u32::hand_over(env, outcome.image_spikes)?,
+            counts: f64::hand_over(env, outcome.counts.iter().flat_map(ten).collect())?,
+            exits: outcome.exits.into(),
+            differences: differences.map(|layer| BindingDifferences::new(env, layer)).collect::<Result<_>>()?,
+            trains: trains.map(|train| BindingTrain::new(env, train)).collect::<Result<_>>()?,
+            neuron_spikes: neuron_spikes.map(|spikes| u32::hand_over(env, spikes)).collect::<Result<_>>()?,
+            seconds: outcome.elapsed.as_secs_f64(),
+        })
+    }
+}
+
+/// The counts in the order in which they are handed over.
+fn ten(counts: &Counts) -> [f64; 10] {
+    [
+        counts.spikes as f64,
+        counts.saturated as f64,
+        counts.synaptic_events as f64,
+        counts.operations as f64,
+        counts.updates as f64,
+        counts.receptions as f64,
+        counts.dense as f64,
+        counts.nanoseconds as f64 * 1e-9,
+        counts.memory_reads() as f64,
+        counts.memory_writes() as f64,
+    ]
 }
 
 /// The sums in the order in which they are handed over.
@@ -269,7 +234,7 @@ fn build<T: Real>(
     Ok(Arc::new(Runner::new(network)))
 }
 
-fn start<'env, T: Handover>(
+fn start<'env, T: Precision>(
     env: &'env Env,
     runner: &Arc<Runner<T>>,
     reference: Option<Arc<Runner<T>>>,
@@ -279,7 +244,7 @@ fn start<'env, T: Handover>(
     sequence: Arc<Sequence<T>>,
 ) -> Result<Object<'env>> {
     let runner = Arc::clone(runner);
-    let (cancel, progress) = (Arc::clone(&task.cancel), Arc::clone(&task.progress));
+    let (cancel, progress) = task.begin();
     let engine = if options.event { Engine::Event } else { Engine::Layered };
     let record = Record {
         spikes: options.record_spikes,
@@ -324,7 +289,7 @@ fn start<'env, T: Handover>(
             Numbers::Double(images) => run!(images),
         }
     };
-    spawn(env, options.threads, work, BindingOutcome::from)
+    spawn(env, options.threads, work, BindingOutcome::new)
 }
 
 /// How far a sequence of images has come, in a network that keeps its state from image to image.

@@ -13,23 +13,31 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Handle on work under way: cancels it, and tells how far it is.
+/// Handle on work under way: cancels it, and tells how far it is. Another piece of work may have it after that.
 #[napi]
 #[derive(Default)]
 pub struct BindingTask {
-    pub(crate) cancel: Arc<AtomicBool>,
-    pub(crate) progress: Arc<AtomicUsize>,
+    cancel: Arc<AtomicBool>,
+    progress: Arc<AtomicUsize>,
+}
+
+impl BindingTask {
+    /// What cancels a piece of work that begins, and what counts how far it is: nothing is done yet.
+    pub(crate) fn begin(&self) -> (Arc<AtomicBool>, Arc<AtomicUsize>) {
+        self.progress.store(0, Ordering::Relaxed);
+        (Arc::clone(&self.cancel), Arc::clone(&self.progress))
+    }
 }
 
 #[napi]
 impl BindingTask {
-    /// A handle to pass to one piece of work.
+    /// A handle to pass to one piece of work after another.
     #[napi(constructor, catch_unwind)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Ends the work early; its promise is rejected with code `Cancelled`.
+    /// Ends the work early, and any that is begun later; its promise is rejected with code `Cancelled`.
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
         self.cancel.store(true, Ordering::Relaxed);
@@ -101,7 +109,7 @@ pub fn spawn<R, E, D>(
     env: &Env,
     threads: u32,
     work: impl FnOnce() -> std::result::Result<R, E> + Send + 'static,
-    finish: impl FnOnce(R) -> D + Send + 'static,
+    finish: impl FnOnce(Env, R) -> Result<D> + Send + 'static,
 ) -> Result<Object<'_>>
 where
     R: Send + 'static,
@@ -111,7 +119,7 @@ where
     let pool = pool(threads as usize)?;
     let (deferred, promise) = env.create_deferred::<D, Finish<D>>()?;
     pool.spawn(move || match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(result)) => deferred.resolve(Box::new(move |_| Ok(finish(result)))),
+        Ok(Ok(result)) => deferred.resolve(Box::new(move |env| finish(env, result))),
         Ok(Err(error)) => deferred.reject(Error::new(error.status(), error.to_string())),
         Err(payload) => {
             deferred.reject(Error::from_reason(format!("the kernel panicked: {}", panic_message(&*payload))));
