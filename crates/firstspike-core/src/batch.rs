@@ -2,7 +2,7 @@
 
 use crate::comparison::{Differences, ImageDifferences};
 use crate::disturbance::Disturbance;
-use crate::engine::{Engine, Workspace, pays_in_bundles};
+use crate::engine::{Abreast, Engine, Workspace, pays_in_bundles};
 use crate::error::RunError;
 use crate::network::{Network, Population};
 use crate::real::Real;
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 pub struct Runner<T> {
     network: Network<T>,
     bundle: Option<usize>,
+    abreast: Option<Abreast>,
     spare: Mutex<Vec<Workspace<T>>>,
 }
 
@@ -99,7 +100,8 @@ impl<T: Real> Runner<T> {
     /// Memory is allocated when the first images run.
     pub fn new(network: Network<T>) -> Self {
         let bundle = pays_in_bundles(&network).then(|| T::lanes(network.level()));
-        Self { network, bundle, spare: Mutex::new(Vec::new()) }
+        let abreast = Abreast::of(&network);
+        Self { network, bundle, abreast, spare: Mutex::new(Vec::new()) }
     }
 
     /// How many images are run at once, each in a lane of the processor's registers, where there are so many and nothing is
@@ -108,17 +110,27 @@ impl<T: Real> Runner<T> {
         self.bundle
     }
 
+    /// How many images go through a layer before any goes through the next, at most, where they are not run in bundles: one in
+    /// networks whose weights stay in the cache.
+    pub fn abreast(&self) -> usize {
+        self.abreast.as_ref().map_or(1, |abreast| abreast.images)
+    }
+
     /// The network.
     pub fn network(&self) -> &Network<T> {
         &self.network
     }
 
-    /// Lends a workspace to `work`.
-    fn with_workspace<R>(&self, work: impl FnOnce(&mut Workspace<T>) -> R) -> R {
-        let taken = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut space = taken.unwrap_or_else(|| Workspace::new(&self.network));
-        let result = work(&mut space);
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(space);
+    /// Lends some workspaces to `work`.
+    fn with_workspaces<R>(&self, count: usize, work: impl FnOnce(&mut [Workspace<T>]) -> R) -> R {
+        let mut spaces = {
+            let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = spare.len().saturating_sub(count);
+            spare.split_off(left)
+        };
+        spaces.resize_with(count, || Workspace::new(&self.network));
+        let result = work(&mut spaces);
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).append(&mut spaces);
         result
     }
 
@@ -157,41 +169,55 @@ impl<T: Real> Runner<T> {
         let start = Instant::now();
         // Fewer images than threads share these. A sequence holds on to its state, so that its thread must not turn to others.
         let threads = if network.keeps_state() { 1 } else { rayon::current_num_threads() / count.max(1) };
-        let run = |part: Range<usize>, space: &mut Workspace<T>| {
+        let bundle = self.bundle.filter(|_| request.is_plain());
+        let run = |part: Range<usize>, spaces: &mut [Workspace<T>]| {
             if request.cancel.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
             }
             let (first, count) = (part.start, part.len());
             let images = &images[first * inputs..][..count * inputs];
-            let outcome = if count == 1 {
-                self.run_image(request, first, images, threads, space)
-            } else {
-                self.run_bundle(request, images, space)
+            let outcomes = match (spaces, &self.abreast) {
+                ([space], _) if bundle == Some(count) => vec![self.run_bundle(request, images, space)],
+                ([space], _) => vec![self.run_image(request, first, images, threads, space)],
+                (spaces, Some(abreast)) => self.run_abreast(request, first, images, spaces, abreast),
+                _ => unreachable!("one workspace for each part, where images do not go abreast"),
             };
             request.progress.fetch_add(count, Ordering::Relaxed);
-            for outputs in [&outcome.outputs, &outcome.reference_output] {
-                if let Some(at) = outputs.iter().position(|x| !x.is_finite()) {
-                    return Err(RunError::Overflow { image: first + at / network.outputs() });
+            let mut first = first;
+            for outcome in &outcomes {
+                for outputs in [&outcome.outputs, &outcome.reference_output] {
+                    if let Some(at) = outputs.iter().position(|x| !x.is_finite()) {
+                        return Err(RunError::Overflow { image: first + at / network.outputs() });
+                    }
                 }
+                first += outcome.image_spikes.len();
             }
-            Ok(outcome)
+            Ok(outcomes)
         };
-        let results: Vec<PartOutcome<T>> = if network.keeps_state() {
+        let results: Vec<Vec<PartOutcome<T>>> = if network.keeps_state() {
             let mut state = sequence.0.lock().unwrap_or_else(PoisonError::into_inner);
             let mut space = state.take().unwrap_or_else(|| Workspace::new(network));
-            let results = (0..count).map(|index| run(index..index + 1, &mut space)).collect::<Result<_, _>>()?;
+            let one = std::slice::from_mut(&mut space);
+            let results = (0..count).map(|index| run(index..index + 1, one)).collect::<Result<_, _>>()?;
             *state = Some(space);
             results
         } else {
-            let size = self.bundle.filter(|_| request.is_plain()).unwrap_or(1);
-            let bundles = count / size;
-            let part = |index: usize| match index.checked_sub(bundles) {
+            // Each thread shall have something to do.
+            let most = count.div_ceil(rayon::current_num_threads());
+            let abreast = self.abreast.as_ref().filter(|_| request.engine == Engine::Layered);
+            let size = bundle.or(abreast.map(|abreast| abreast.images.min(most).max(1))).unwrap_or(1);
+            let whole = count / size;
+            let part = |index: usize| match index.checked_sub(whole) {
                 None => index * size..(index + 1) * size,
-                Some(single) => bundles * size + single..bundles * size + single + 1,
+                Some(single) => whole * size + single..whole * size + single + 1,
             };
-            share(bundles + count % size, |index| self.with_workspace(|space| run(part(index), space)))?
+            share(whole + count % size, |index| {
+                let part = part(index);
+                let spaces = if bundle.is_some() { 1 } else { part.len() };
+                self.with_workspaces(spaces, |spaces| run(part, spaces))
+            })?
         };
-        Ok(merge(network, request, results, start.elapsed()))
+        Ok(merge(network, request, results.into_iter().flatten(), start.elapsed()))
     }
 
     fn run_image<I: Real>(
@@ -202,13 +228,37 @@ impl<T: Real> Runner<T> {
         threads: usize,
         space: &mut Workspace<T>,
     ) -> PartOutcome<T> {
+        request.prepare(index, threads, space);
+        space.run(&self.network, request.engine, image);
+        self.outcome(request, image, threads, space)
+    }
+
+    /// Runs several images, one in each workspace, layer by layer.
+    fn run_abreast<I: Real>(
+        &self,
+        request: &Request<'_, T, I>,
+        first: usize,
+        images: &[I],
+        spaces: &mut [Workspace<T>],
+        abreast: &Abreast,
+    ) -> Vec<PartOutcome<T>> {
+        for (index, space) in (first..).zip(&mut *spaces) {
+            request.prepare(index, 1, space);
+        }
+        Workspace::run_abreast(spaces, &self.network, abreast, images);
+        let images = images.chunks_exact(self.network.inputs());
+        spaces.iter().zip(images).map(|(space, image)| self.outcome(request, image, 1, space)).collect()
+    }
+
+    /// What an image has left in a workspace, compared with what it does in the reference.
+    fn outcome<I: Real>(
+        &self,
+        request: &Request<'_, T, I>,
+        image: &[I],
+        threads: usize,
+        space: &Workspace<T>,
+    ) -> PartOutcome<T> {
         let network = &self.network;
-        space.reset_counts();
-        space.disturb(request.disturbance, request.first_image.wrapping_add(index as u32));
-        space.conduct(request.paths, request.record, request.early_exit);
-        space.share(threads);
-        space.recycle(request.is_plain());
-        space.run(network, request.engine, image);
         let mut outcome = PartOutcome {
             outputs: space.output().to_vec(),
             image_spikes: vec![space.counts.iter().map(|counts| counts.spikes as u32).sum()],
@@ -219,7 +269,8 @@ impl<T: Real> Runner<T> {
             spikes: Vec::new(),
         };
         if let Some(reference) = request.reference {
-            reference.with_workspace(|twin| {
+            reference.with_workspaces(1, |twins| {
+                let twin = &mut twins[0];
                 twin.disturb(None, 0);
                 twin.conduct(Paths::Fastest, Record::default(), false);
                 twin.share(threads);
@@ -263,7 +314,16 @@ impl<T: Real> Runner<T> {
     }
 }
 
-impl<T, I> Request<'_, T, I> {
+impl<T: Real, I> Request<'_, T, I> {
+    /// Prepares a workspace for an image.
+    fn prepare(&self, index: usize, threads: usize, space: &mut Workspace<T>) {
+        space.reset_counts();
+        space.disturb(self.disturbance, self.first_image.wrapping_add(index as u32));
+        space.conduct(self.paths, self.record, self.early_exit);
+        space.share(threads);
+        space.recycle(self.is_plain());
+    }
+
     /// Whether nothing is asked for but outputs and counts, by the fastest way.
     fn is_plain(&self) -> bool {
         let Self { reference, engine, paths, early_exit, disturbance, record, .. } = self;
@@ -321,7 +381,7 @@ fn recorded<T: Real>(record: Record, network: &Network<T>, index: usize, signal:
 fn merge<T: Real, I: Real>(
     network: &Network<T>,
     request: &Request<'_, T, I>,
-    results: Vec<PartOutcome<T>>,
+    results: impl Iterator<Item = PartOutcome<T>>,
     elapsed: Duration,
 ) -> Outcome<T> {
     let populations = network.populations();

@@ -151,7 +151,7 @@ pub enum Stage<T> {
 
 impl<T: Real> Stage<T> {
     /// Populations that it reads.
-    fn sources(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = usize> {
         let (projections, others): (&[Projection<T>], &[usize]) = match self {
             Self::Input { .. } => (&[], &[]),
             Self::Neurons { projections, .. } => (projections, &[]),
@@ -160,6 +160,14 @@ impl<T: Real> Stage<T> {
             Self::Product { sources, .. } => (&[], sources),
         };
         projections.iter().map(Projection::source).chain(others.iter().copied())
+    }
+
+    /// How many weights its synapses have.
+    pub(crate) fn weights(&self) -> usize {
+        match self {
+            Self::Neurons { projections, .. } => projections.iter().map(Projection::weights).sum(),
+            _ => 0,
+        }
     }
 }
 

@@ -243,6 +243,58 @@ fn images_that_do_not_fit_or_are_not_finite_are_refused() {
 }
 
 #[test]
+fn images_abreast_are_as_each_alone() {
+    // Weights that do not stay in the second-level cache.
+    let (shape, wide) = (Shape::new(1, 1, 300), Shape::new(1, 1, 700));
+    let network = |spiking: bool| {
+        let numbers = &mut Numbers(5);
+        let window = |window| Neuron::Ttfs(Ttfs { window, signed: false, saturate: true, bounded: false });
+        let neuron = |limit| if spiking { window(limit) } else { Neuron::Analog(Activation::Relu) };
+        let readout = dense(2, wide, 3, &numbers.reals(2100));
+        let populations = vec![
+            input(shape, spiking.then(plain)),
+            neurons(
+                "first",
+                wide,
+                vec![dense(0, shape, 700, &numbers.reals(210_000))],
+                &numbers.reals(700),
+                neuron(3.0),
+            ),
+            neurons(
+                "second",
+                wide,
+                vec![dense(1, wide, 700, &numbers.reals(490_000))],
+                &numbers.reals(700),
+                neuron(9.0),
+            ),
+            neurons("readout", Shape::new(1, 1, 3), vec![readout], &numbers.reals(3), Neuron::Analog(READOUT)),
+        ];
+        Runner::<f64>::new(Network::new(populations, Level::best()).unwrap())
+    };
+    let (runner, reference) = (network(true), network(false));
+    assert_eq!((runner.abreast(), Runner::new(self::network::<f64>(true)).abreast()), (8, 1));
+    let images = Numbers(3).image(21 * shape.len());
+    for record in [Record::default(), ALL_SPIKES] {
+        let run = |images: &[f32]| {
+            let plain = common::request(Engine::Layered, images, images.len() / shape.len());
+            let reference = record.spikes.then_some(&reference);
+            runner.run(&Request { record, reference, early_exit: record.spikes, ..plain }).unwrap()
+        };
+        let alone: Vec<_> = images.chunks(shape.len()).map(&run).collect();
+        let [one, two, many] = [1, 2, 30].map(|threads| on_threads(threads, || run(&images)));
+        let outputs: Vec<f64> = alone.iter().flat_map(|outcome| outcome.outputs.clone()).collect();
+        let spikes: Vec<u32> = alone.iter().flat_map(|outcome| outcome.image_spikes.clone()).collect();
+        assert_eq!((&one.outputs, &one.image_spikes), (&outputs, &spikes));
+        let neurons: Vec<Vec<u32>> = (0..one.trains.len())
+            .map(|index| alone.iter().flat_map(|outcome| outcome.trains[index].neurons.clone()).collect())
+            .collect();
+        assert_eq!(one.trains.iter().map(|train| train.neurons.clone()).collect::<Vec<_>>(), neurons);
+        assert_eq!(text(two), text(one.clone()));
+        assert_eq!(text(many), text(one));
+    }
+}
+
+#[test]
 fn a_reference_of_other_populations_is_refused() {
     let readout = |outputs: usize| {
         let bias = vec![0.0; outputs];

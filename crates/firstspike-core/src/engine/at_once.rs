@@ -54,7 +54,9 @@ impl<T: Real> BiasSpikes<T> {
             let end = spikes.partition_point(|&(_, neuron, _)| (neuron as usize) < tile.end);
             let own = &mut spikes[begin..end];
             own.sort_by_key(|&(step, ..)| step);
-            own.iter_mut().for_each(|(_, neuron, _)| *neuron -= tile.start as u32);
+            for (_, neuron, _) in own {
+                *neuron -= tile.start as u32;
+            }
             begin = end;
             ends.push(end);
         }

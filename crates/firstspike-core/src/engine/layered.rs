@@ -6,10 +6,11 @@ use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
 use crate::synapse::{Paths, PoolState, Sums};
+use std::ops::Range;
 
 impl<T: Real> Workspace<T> {
-    pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, image: &[I]) {
-        for index in 0..network.populations().len() {
+    pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, layers: Range<usize>, image: &[I]) {
+        for index in layers {
             if self.recycles {
                 self.borrow(index, network.populations()[index].shape.len());
             }

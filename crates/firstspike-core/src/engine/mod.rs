@@ -1,5 +1,6 @@
 //! The engines: two ways to run a network, one meaning.
 
+mod abreast;
 mod alpha;
 mod at_once;
 mod bundled;
@@ -16,6 +17,7 @@ use crate::real::Real;
 use crate::record::{Counts, Exits, Record};
 use crate::signal::Signal;
 use crate::synapse::{Paths, PoolScratch, PoolState};
+pub(crate) use abreast::Abreast;
 use alpha::AlphaState;
 use at_once::Arrivals;
 pub(crate) use at_once::Plan;
@@ -166,7 +168,7 @@ impl<T: Real> Workspace<T> {
     pub fn run<I: Real>(&mut self, network: &Network<T>, engine: Engine, image: &[I]) {
         match engine {
             Engine::Event => self.run_events(network, image),
-            Engine::Layered => self.run_layers(network, image),
+            Engine::Layered => self.run_layers(network, 0..network.populations().len(), image),
         }
     }
 

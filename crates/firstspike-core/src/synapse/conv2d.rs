@@ -270,6 +270,11 @@ impl<T: Real> Conv2d<T> {
         Ok(conv)
     }
 
+    /// How many weights there are.
+    pub(super) fn weights(&self) -> usize {
+        self.weights.len()
+    }
+
     /// How the kernel slides.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry

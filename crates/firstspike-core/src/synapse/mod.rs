@@ -305,6 +305,15 @@ impl<T: Real> Projection<T> {
         self.synapse.outputs()
     }
 
+    /// How many weights there are.
+    pub(crate) fn weights(&self) -> usize {
+        match &self.synapse {
+            Synapse::Dense(dense) => dense.weights().len(),
+            Synapse::Conv2d(conv) => conv.weights(),
+            Synapse::Identity(_) => 0,
+        }
+    }
+
     /// Calls `visit` for every run of targets that a neuron has: the first target, the synapses' weights, and a factor
     /// of these. Where pooling windows overlap, a target is visited several times.
     pub(crate) fn each_row(&self, neuron: usize, mut visit: impl FnMut(usize, &[T], T)) {
