@@ -19,6 +19,9 @@ pub struct Bias<T> {
     pub classes: Vec<u16>,
 }
 
+/// Bytes of biases that are copied at once, at most.
+const COPIED: usize = 8 << 10;
+
 impl<T: Real> Bias<T> {
     fn fault(&self, shape: Shape) -> Option<String> {
         let classes = self.classes.iter().max().map_or(1, |&class| usize::from(class) + 1);
@@ -37,13 +40,14 @@ impl<T: Real> Bias<T> {
     /// Sets potentials to the biases of their neurons.
     pub(crate) fn fill(&self, shape: Shape, potentials: &mut [T]) {
         if self.classes.is_empty() && !potentials.is_empty() {
-            // Twice as much each time.
-            let mut done = shape.channels;
+            // Twice as much each time, as long as what is copied stays in the first-level cache.
+            let (mut done, mut whole) = (shape.channels, shape.channels);
             potentials[..done].copy_from_slice(&self.values[..done]);
             while done < potentials.len() {
-                let more = done.min(potentials.len() - done);
+                let more = whole.min(potentials.len() - done);
                 potentials.copy_within(..more, done);
                 done += more;
+                whole = if done * size_of::<T>() > COPIED { whole } else { done };
             }
             return;
         }

@@ -914,7 +914,7 @@ fn deliveries<T: Float>(
             || (0..64).filter(|_| next().abs().fract() < share).fold(0, |pattern, bit| pattern | 1u64 << bit);
         (0..neurons * words).map(|_| bits()).collect()
     };
-    let (positive, negative) = (patterns(0.1), if cuts[1] == 1 { Vec::new() } else { patterns(0.02) });
+    let (positive, negative) = (patterns(0.1), if cuts[1] < 3 { Vec::new() } else { patterns(0.02) });
     let worth: Vec<T> = (0..if cuts[1] == 2 { 1 } else { neurons }).map(|_| T::from_f64(next())).collect();
     let raster = Raster { patterns: &positive, negative: &negative, worth: &worth };
     // Every fifth step has no row.
@@ -985,6 +985,21 @@ proptest! {
         let decisions = Decisions { neurons, levels, latch, waits, rectifies, signed, late };
         all_steps::<f32>(decisions, &arrivals, &numbers);
         all_steps::<f64>(decisions, &arrivals, &numbers);
+    }
+
+    #[test]
+    fn deliveries_to_all_targets_equal_the_naive_twin(
+        sizes in [1usize..6, 1usize..6],
+        channels in [1usize..4, 1usize..170],
+        worths in 1usize..3,
+        words in 1usize..3,
+        numbers in prop::collection::vec(-2.0f64..2.0, 31),
+    ) {
+        // A kernel as large as the image.
+        let axes = sizes.map(|size| Axis { input: size, output: 1, kernel: size, stride: 1, dilation: 1, pad: 0 });
+        let channels = [channels[0], channels[1], 1];
+        deliveries::<f32>(axes, channels, ([1, worths], words), &numbers);
+        deliveries::<f64>(axes, channels, ([1, worths], words), &numbers);
     }
 
     #[test]

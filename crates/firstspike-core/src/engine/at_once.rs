@@ -240,9 +240,11 @@ impl<T: Real> Workspace<T> {
                 self.counts[index].updates += neurons as u64;
                 let beyond = self.potentials.iter().map(|v| u64::from(v.abs() > T::ONE));
                 self.counts[index].saturated += beyond.sum::<u64>();
-                for (neuron, &v) in self.potentials.iter().enumerate() {
-                    let step = quartz.step_of(v);
-                    raster.patterns[step / 64 * neurons + neuron] |= 1 << (step % 64);
+                for (word, patterns) in raster.patterns.chunks_exact_mut(neurons.max(1)).enumerate() {
+                    for (pattern, &v) in patterns.iter_mut().zip(&self.potentials) {
+                        let step = quartz.step_of(v);
+                        *pattern = u64::from(step / 64 == word) << (step % 64);
+                    }
                 }
                 raster.spikes = neurons as u64;
             }

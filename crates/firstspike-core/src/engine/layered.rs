@@ -31,7 +31,8 @@ impl<T: Real> Workspace<T> {
             && let Some(best) = self.spare.iter().rposition(|spare| spare.capacity() >= needed)
         {
             *memory = self.spare.remove(best);
-            memory.clear();
+            // What it holds is written over; to clear it would be to fill it with zeros before.
+            memory.truncate(needed);
         }
     }
 
