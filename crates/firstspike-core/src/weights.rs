@@ -100,3 +100,21 @@ impl RawWeights<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnormal_weights_become_zero_in_their_precision() {
+        let weights = [1e-39f32, -1e-39, f32::MIN_POSITIVE, 1.0, 0.0];
+        let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+        let scales = [1.0, 1.0, 0.5, 1e-39, 1.0];
+        let raw =
+            |input_scale| RawWeights { data_type: DataType::Float32, bytes: &bytes, input_scale, output_scale: None };
+        let place = |index| (index, index, 0);
+        assert_eq!(*raw(None).pack::<f32>(5, place).unwrap(), [0.0, 0.0, f32::MIN_POSITIVE, 1.0, 0.0]);
+        assert_eq!(*raw(Some(&scales)).pack::<f32>(5, place).unwrap(), [0.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(*raw(None).pack::<f64>(5, place).unwrap(), weights.map(f64::from));
+    }
+}
