@@ -37,26 +37,26 @@ impl<T: Real> Bias<T> {
         self.classes.is_empty().then(|| self.of_pixel(0, shape.channels))
     }
 
-    /// Sets potentials to the biases of their neurons.
-    pub(crate) fn fill(&self, shape: Shape, potentials: &mut [T]) {
-        if self.classes.is_empty() && !potentials.is_empty() {
-            // Twice as much each time, as long as what is copied stays in the first-level cache.
-            let (mut done, mut whole) = (shape.channels, shape.channels);
-            potentials[..done].copy_from_slice(&self.values[..done]);
-            while done < potentials.len() {
-                let more = whole.min(potentials.len() - done);
-                potentials.copy_within(..more, done);
-                done += more;
-                whole = if done * size_of::<T>() > COPIED { whole } else { done };
+    /// Writes the biases of all neurons, in place of what `potentials` held.
+    pub(crate) fn write(&self, shape: Shape, potentials: &mut Vec<T>) {
+        potentials.clear();
+        potentials.reserve(shape.len());
+        if !self.classes.is_empty() {
+            for pixel in 0..shape.pixels() {
+                potentials.extend_from_slice(self.of_pixel(pixel, shape.channels));
             }
             return;
         }
-        for (pixel, potentials) in potentials.chunks_exact_mut(shape.channels).enumerate() {
-            potentials.copy_from_slice(self.of_pixel(pixel, shape.channels));
+        // Twice as much each time, as long as what is copied stays in the first-level cache.
+        potentials.extend_from_slice(self.of_pixel(0, shape.channels));
+        let mut whole = shape.channels;
+        while potentials.len() < shape.len() {
+            potentials.extend_from_within(..whole.min(shape.len() - potentials.len()));
+            whole = if size_of_val(&**potentials) > COPIED { whole } else { potentials.len() };
         }
     }
 
-    /// The same for several images, potentials of a neuron side by side.
+    /// Sets potentials of several images, those of a neuron side by side, to the biases.
     pub(crate) fn fill_bundle(&self, shape: Shape, images: usize, potentials: &mut [T]) {
         for (pixel, potentials) in potentials.chunks_exact_mut(shape.channels * images).enumerate() {
             let biases = self.of_pixel(pixel, shape.channels);
