@@ -251,22 +251,15 @@ fn images_abreast_are_as_each_alone() {
         let window = |window| Neuron::Ttfs(Ttfs { window, signed: false, saturate: true, bounded: false });
         let neuron = |limit| if spiking { window(limit) } else { Neuron::Analog(Activation::Relu) };
         let readout = dense(2, wide, 3, &numbers.reals(2100));
+        let mut hidden = |source: usize, from: Shape, limit: f64| {
+            let synapses = dense(source, from, wide.channels, &numbers.reals(from.channels * wide.channels));
+            neurons("hidden", wide, vec![synapses], &numbers.reals(wide.channels), neuron(limit))
+        };
+        let (first, second) = (hidden(0, shape, 3.0), hidden(1, wide, 9.0));
         let populations = vec![
             input(shape, spiking.then(plain)),
-            neurons(
-                "first",
-                wide,
-                vec![dense(0, shape, 700, &numbers.reals(210_000))],
-                &numbers.reals(700),
-                neuron(3.0),
-            ),
-            neurons(
-                "second",
-                wide,
-                vec![dense(1, wide, 700, &numbers.reals(490_000))],
-                &numbers.reals(700),
-                neuron(9.0),
-            ),
+            first,
+            second,
             neurons("readout", Shape::new(1, 1, 3), vec![readout], &numbers.reals(3), Neuron::Analog(READOUT)),
         ];
         Runner::<f64>::new(Network::new(populations, Level::best()).unwrap())

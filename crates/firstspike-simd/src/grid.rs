@@ -211,6 +211,65 @@ impl Block {
     }
 }
 
+/// Adds registers to others.
+///
+/// # Safety
+/// The instruction set of `V` must be available.
+#[inline(always)]
+unsafe fn add<V: Vector>(to: &mut [V; AT_ONCE], more: [V; AT_ONCE]) {
+    for (to, more) in to.iter_mut().zip(more) {
+        // SAFETY: the caller's word.
+        *to = unsafe { to.add(more) };
+    }
+}
+
+/// What neurons that are run at once are at.
+#[derive(Clone, Copy)]
+struct State<V> {
+    current: [V; AT_ONCE],
+    potential: [V; AT_ONCE],
+    /// All that has arrived.
+    total: [V; AT_ONCE],
+}
+
+impl<V: Vector<Scalar: Number>> State<V> {
+    /// Adds to the currents what arrives in a step, at the readout with the counterweight. Gives how many of them that changes.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be available, and there must be such a row.
+    #[inline(always)]
+    unsafe fn arrive(&mut self, grid: &Grid<'_, V::Scalar>, block: Block, step: usize) -> u64 {
+        let Arriving { rows, sums, neurons } = grid.arriving;
+        if rows[step] == NOTHING && step != grid.readout {
+            return 0;
+        }
+        let mut received = 0;
+        // SAFETY: the caller's word.
+        unsafe {
+            let load = |row: u32| block.load::<V>(sums.as_ptr().add(row as usize * neurons));
+            let mut arriving = [V::zero(); AT_ONCE];
+            if rows[step] != NOTHING {
+                arriving = load(rows[step]);
+            }
+            if step <= grid.readout {
+                add(&mut self.total, arriving);
+            }
+            if step == grid.readout {
+                for &row in rows[step + 1..].iter().filter(|&&row| row != NOTHING) {
+                    add(&mut self.total, load(row));
+                }
+                let [one, minus] = [V::Scalar::bit(0), -V::Scalar::bit(0)].map(|x| V::splat(x));
+                add(&mut arriving, self.total.map(|total| one.add_product(total, minus)));
+            }
+            for (k, arriving) in arriving.iter().enumerate() {
+                received += u64::from((arriving.nonzero() & block.mask(k)).count_ones());
+            }
+            add(&mut self.current, arriving);
+        }
+        received
+    }
+}
+
 /// Runs all steps and marks spikes; if `READS`, `potentials` gets that of each neuron at its last spike.
 ///
 /// # Safety
@@ -223,10 +282,9 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
     marks: &mut Marks<'_>,
 ) -> GridCounts {
     let mut counts = GridCounts::default();
-    let Arriving { rows, sums, neurons } = grid.arriving;
+    let Arriving { rows, neurons, .. } = grid.arriving;
     // SAFETY: rows exist.
     unsafe {
-        let row_of = |row: u32| sums.as_ptr().add(row as usize * neurons);
         let one = V::Scalar::bit(0);
         let (one, minus) = (V::splat(one), V::splat(-one));
         let threshold = V::splat(grid.threshold);
@@ -238,68 +296,34 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
         let plain = !READS && !grid.latch && grid.early.is_none() && grid.readout >= grid.first.max(grid.sent);
         for first in (0..neurons).step_by(AT_ONCE * V::LANES) {
             let block = Block::new::<V>(first, neurons);
-            let [mut current, mut potential, mut total, mut found] = [[V::zero(); AT_ONCE]; 4];
+            let zeros = [V::zero(); AT_ONCE];
+            let mut state = State { current: zeros, potential: zeros, total: zeros };
             // Before the readout neurons hardly ever spike: until one does, there is little to be kept.
             let mut next = begin;
             let mut arrived = false;
             while next < quiet {
-                let row = rows[next];
-                if row != NOTHING {
-                    let arriving = block.load::<V>(row_of(row));
-                    for k in 0..AT_ONCE {
-                        // Zeros are behind the last neuron.
-                        counts.received += u64::from(arriving[k].nonzero().count_ones());
-                        total[k] = total[k].add(arriving[k]);
-                        current[k] = current[k].add(arriving[k]);
-                    }
-                }
-                let mut crosses = 0;
-                let mut grown = potential;
-                for k in 0..AT_ONCE {
-                    grown[k] = potential[k].add(current[k]);
-                    crosses |= grown[k].at_least(threshold);
-                }
+                counts.received += state.arrive(grid, block, next);
+                let mut grown = state.potential;
+                add(&mut grown, state.current);
+                let crosses = grown.iter().fold(0, |crosses, grown| crosses | grown.at_least(threshold));
                 if crosses != 0 && next >= grid.first {
                     arrived = true;
                     break;
                 }
-                potential = grown;
+                state.potential = grown;
                 next += 1;
             }
             if plain && next == grid.readout {
-                let counterweight = |total: V| one.add_product(total, minus);
-                let (mut silent, mut missing) = ([one; AT_ONCE], [V::zero(); AT_ONCE]);
+                let (mut silent, mut missing) = ([one; AT_ONCE], zeros);
                 for begin in (grid.readout..end).step_by(SUMMED) {
                     let steps = begin..end.min(begin + SUMMED);
-                    let mut without = [V::zero(); AT_ONCE];
+                    let mut without = zeros;
                     for step in steps.clone() {
-                        let row = rows[step];
-                        if row != NOTHING || step == grid.readout {
-                            let mut arriving = [V::zero(); AT_ONCE];
-                            if row != NOTHING {
-                                arriving = block.load(row_of(row));
-                            }
-                            if step == grid.readout {
-                                for &row in rows[step..].iter().filter(|&&row| row != NOTHING) {
-                                    let late = block.load::<V>(row_of(row));
-                                    for k in 0..AT_ONCE {
-                                        total[k] = total[k].add(late[k]);
-                                    }
-                                }
-                                for k in 0..AT_ONCE {
-                                    arriving[k] = arriving[k].add(counterweight(total[k]));
-                                }
-                            }
-                            for k in 0..AT_ONCE {
-                                let received = arriving[k].nonzero() & block.mask(k);
-                                counts.received += u64::from(received.count_ones());
-                                current[k] = current[k].add(arriving[k]);
-                            }
-                        }
+                        counts.received += state.arrive(grid, block, step);
                         let bit = V::splat(Number::bit(step - begin));
                         let rectifies = grid.rectifier == Some(step);
                         for k in 0..AT_ONCE {
-                            let grown = potential[k].add(current[k]);
+                            let grown = state.potential[k].add(state.current[k]);
                             let below = threshold.exceeds(grown);
                             let mut none = below;
                             if rectifies {
@@ -308,8 +332,8 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
                             silent[k] = V::zero().add_product(silent[k], below);
                             without[k] = without[k].add_product(none, bit);
                             missing[k] = missing[k].add(none);
-                            potential[k] = V::zero().add_product(grown, below);
-                            current[k] = V::zero().add_product(current[k], below);
+                            state.potential[k] = V::zero().add_product(grown, below);
+                            state.current[k] = V::zero().add_product(state.current[k], below);
                         }
                     }
                     block.mark(without, ((1u64 << steps.len()) - 1) as u32, begin - grid.sent, marks);
@@ -318,42 +342,18 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
                 counts.spikes += looks as u64 - block.total(missing);
                 continue;
             }
+            let mut found = zeros;
             // Ones and zeros: products with them are exact.
             let mut silent = [one; AT_ONCE];
             // Of the steps in which spikes were looked for, those without one: their bits, and how many.
             let [mut without, mut missing] = [[V::zero(); AT_ONCE]; 2];
             let (mut looked, mut looks) = (0, 0);
-            for (step, &row) in rows.iter().enumerate().take(end).skip(next) {
-                if !std::mem::take(&mut arrived) && (row != NOTHING || step == grid.readout) {
-                    let mut arriving = [V::zero(); AT_ONCE];
-                    if row != NOTHING {
-                        arriving = block.load(row_of(row));
-                    }
-                    if step <= grid.readout {
-                        for k in 0..AT_ONCE {
-                            total[k] = total[k].add(arriving[k]);
-                        }
-                    }
-                    if step == grid.readout {
-                        for &row in rows[step + 1..].iter().filter(|&&row| row != NOTHING) {
-                            let late = block.load::<V>(row_of(row));
-                            for k in 0..AT_ONCE {
-                                total[k] = total[k].add(late[k]);
-                            }
-                        }
-                        for k in 0..AT_ONCE {
-                            arriving[k] = arriving[k].add(one.add_product(total[k], minus));
-                        }
-                    }
-                    for k in 0..AT_ONCE {
-                        let received = arriving[k].nonzero() & block.mask(k);
-                        counts.received += u64::from(received.count_ones());
-                        current[k] = current[k].add(arriving[k]);
-                    }
+            for step in next..end {
+                if !std::mem::take(&mut arrived) {
+                    counts.received += state.arrive(grid, block, step);
                 }
-                for k in 0..AT_ONCE {
-                    potential[k] = potential[k].add(current[k]);
-                }
+                let State { current, potential, .. } = &mut state;
+                add(potential, *current);
                 let rectifies = grid.rectifier == Some(step);
                 let sent = step.checked_sub(grid.sent);
                 // From the readout on, few steps are without a spike.

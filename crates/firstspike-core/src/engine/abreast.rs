@@ -11,6 +11,10 @@ const CACHED: usize = 512 << 10;
 /// Bytes of weights that stay in the second-level cache from image to image.
 const STAYING: usize = 1 << 20;
 
+/// Bytes of all neurons' values in all images abreast, at most: each image has memory of its own, also for the layers that it goes
+/// through alone.
+const MEMORY: usize = 32 << 20;
+
 /// How images go abreast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Abreast {
@@ -34,13 +38,16 @@ impl Abreast {
         let moved = |index: usize| {
             (neurons(index) + populations[index].stage.sources().map(neurons).sum::<usize>()) * size_of::<T>()
         };
-        let choices = [8, 4, 2].map(|images| {
+        let values = (0..populations.len()).map(neurons).sum::<usize>() * size_of::<T>();
+        let choices = [8, 4, 2].into_iter().filter(|images| values * images <= MEMORY).map(|images| {
             let from =
                 (0..populations.len()).rposition(|index| moved(index) * images > CACHED).map_or(0, |last| last + 1);
-            let saved = weights[from..].iter().sum::<usize>() * (images - 1) / images;
+            // More of a layer than stays there comes for each image anyway.
+            let staying = weights[from..].iter().map(|&bytes| bytes.min(STAYING));
+            let saved = staying.sum::<usize>() * (images - 1) / images;
             (saved, Self { images, from })
         });
-        let (saved, abreast) = choices.into_iter().max_by_key(|&(saved, _)| saved)?;
+        let (saved, abreast) = choices.max_by_key(|&(saved, _)| saved)?;
         (saved > STAYING / 2).then_some(abreast)
     }
 }

@@ -80,11 +80,12 @@ pub(super) struct Arrivals<T> {
     /// Rows of sums.
     count: usize,
     sums: Vec<T>,
+    /// For spikes in the order of their steps.
     order: Vec<u32>,
 }
 
 impl<T: Real> Arrivals<T> {
-    /// Finds the steps in which anything arrives that matters: spikes, or those of biases.
+    /// Finds the steps in which anything arrives, spikes or those of biases: in all but one that may be `ignored`.
     fn begin<'a>(
         &mut self,
         steps: usize,
@@ -240,11 +241,9 @@ impl<T: Real> Workspace<T> {
                 self.counts[index].updates += neurons as u64;
                 let beyond = self.potentials.iter().map(|v| u64::from(v.abs() > T::ONE));
                 self.counts[index].saturated += beyond.sum::<u64>();
-                for (word, patterns) in raster.patterns.chunks_exact_mut(neurons.max(1)).enumerate() {
-                    for (pattern, &v) in patterns.iter_mut().zip(&self.potentials) {
-                        let step = quartz.step_of(v);
-                        *pattern = u64::from(step / 64 == word) << (step % 64);
-                    }
+                for (neuron, &v) in self.potentials.iter().enumerate() {
+                    let step = quartz.step_of(v);
+                    raster.patterns[step / 64 * neurons + neuron] |= 1 << (step % 64);
                 }
                 raster.spikes = neurons as u64;
             }

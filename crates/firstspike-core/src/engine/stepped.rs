@@ -153,6 +153,16 @@ impl<T: Real> Workspace<T> {
         counts
     }
 
+    /// The same where nothing that arrives has to be added: counts synaptic events alone.
+    fn events_in_step(&self, network: &Network<T>, index: usize, step: usize) -> Counts {
+        let Stage::Neurons { projections, .. } = &network.populations()[index].stage else { return Counts::default() };
+        let events = projections.iter().map(|projection| match &self.signals[projection.source()] {
+            Signal::Train(steps) => projection.events(&steps[step]),
+            _ => 0,
+        });
+        Counts { synaptic_events: events.sum(), ..Counts::default() }
+    }
+
     fn run_quartz(
         &mut self,
         network: &Network<T>,
@@ -182,7 +192,11 @@ impl<T: Real> Workspace<T> {
         let mut moved = Vec::new();
         for step in 0..quartz.steps() {
             input.fill(T::ZERO);
-            let arrived = self.arrive(network, engine, index, step, &mut input);
+            let arrived = if step == quartz.readout_step() {
+                self.events_in_step(network, index, step)
+            } else {
+                self.arrive(network, engine, index, step, &mut input)
+            };
             let counts = &mut self.counts[index];
             *counts += arrived;
             counts.updates += shape.len() as u64;

@@ -279,16 +279,6 @@ impl MaxPool {
                         *own |= other;
                     }
                 }
-                if self.minimum.is_empty() {
-                    for (own, awaited) in own.iter_mut().zip(awaited) {
-                        let open = u64::from(*awaited > 0).wrapping_neg();
-                        *own = lowest(*own) & open;
-                        let spikes = u64::from(*own != 0);
-                        *awaited &= (spikes as u32).wrapping_sub(1);
-                        to.spikes += spikes;
-                    }
-                    continue;
-                }
                 for (channel, (own, awaited)) in own.iter_mut().zip(awaited).enumerate() {
                     if !self.takes_minimum(channel) {
                         *own = if *awaited > 0 { lowest(*own) } else { 0 };
