@@ -9,7 +9,7 @@ use crate::grid::{self, Grid, GridCounts, Integrators, Marks};
 use crate::interleave;
 use crate::level::{Isa, Level};
 use crate::pooling::{self, Pooling};
-use crate::spreading::{self, Spreading};
+use crate::spreading::{self, SpreadScratch, Spreading};
 use crate::stamps::{self, Stamps};
 use crate::vector::Vector;
 use crate::vector::plain::Plain;
@@ -49,19 +49,19 @@ pub trait Element: Copy + 'static {
         spikes: Listed<'_, Self>,
     );
 
-    /// The same, from the inputs: `packed` are the weights as [`Spreading::pack`] leaves them, and `cursors` memory to work
-    /// with. A pixel's list ends at the first key that is not of the pixel.
+    /// The same, from the inputs: `packed` are the weights as [`Spreading::pack`] leaves them, and `scratch` memory to work
+    /// with.
     ///
     /// # Panics
-    /// If targets, packed weights or `starts` have other sizes than `spreading`, a value is missing, or `starts` leads out
-    /// of the list.
+    /// If targets, packed weights or `starts` have other sizes than `spreading`, a value is missing, `starts` leads out of
+    /// the list, keys do not ascend, or one is not of its pixel.
     fn spread_spikes(
         level: Level,
         spreading: &Spreading,
         targets: &mut [Self],
         packed: &[Self],
         spikes: Listed<'_, Self>,
-        cursors: &mut Vec<u32>,
+        scratch: &mut SpreadScratch<Self>,
     );
 
     /// The convolution of one value per neuron, also in groups: `[ky][kx][group][input channel of it][output channel of it]`.
@@ -540,10 +540,10 @@ macro_rules! compile {
                 targets: *mut $scalar,
                 weights: *const $scalar,
                 spikes: Spikes<'_, $scalar>,
-                cursors: &mut [u32],
+                scratch: &mut SpreadScratch<$scalar>,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { spreading::spread::<$vector>(spreading, targets, weights, spikes, cursors) }
+                unsafe { spreading::spread::<$vector>(spreading, targets, weights, spikes, scratch) }
             }
 
             /// # Safety
@@ -919,7 +919,7 @@ macro_rules! element {
                 targets: &mut [Self],
                 packed: &[Self],
                 Listed { keys, values, starts }: Listed<'_, Self>,
-                cursors: &mut Vec<u32>,
+                scratch: &mut SpreadScratch<Self>,
             ) {
                 assert!(values.len() >= keys.len(), "every spike has a value");
                 assert_eq!(starts.len(), spreading.pixels() + 1, "every pixel's spikes begin somewhere");
@@ -927,8 +927,7 @@ macro_rules! element {
                 assert_eq!(packed.len(), spreading.packed::<Self>(), "every tap has weights");
                 let spikes = Spikes { keys, values: values.as_ptr(), starts };
                 let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
-                cursors.resize(spreading.pixels(), 0);
-                element!(@ level, $levels, spread_spikes(spreading, targets, weights, spikes, cursors));
+                element!(@ level, $levels, spread_spikes(spreading, targets, weights, spikes, scratch));
             }
 
             fn convolve_values(

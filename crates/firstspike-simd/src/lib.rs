@@ -37,6 +37,6 @@ pub use interleave::same_precision;
 pub use kernels::{Element, Listed, Reach};
 pub use level::Level;
 pub use memory::Lines;
-pub use spreading::Spreading;
+pub use spreading::{SpreadScratch, Spreading};
 pub use stamps::Stamps;
 pub use winograd::Winograd;

@@ -1,9 +1,10 @@
 //! Convolutions of spikes, seen from their inputs: the outputs that a pixel's spikes reach stay in registers while all of
 //! them are added, and move on with the pixel. A spike costs one load of its value for all of its targets, and there is
-//! one loop for each pixel, not one for each row of taps.
+//! one loop for each pixel, not one for each row of taps. Sums that are not complete at the end of a row of pixels lie side by
+//! side, with margins, so that pixels at the border are like all others.
 
 use crate::convolution::Spikes;
-use crate::vector::{Vector, prefetch};
+use crate::vector::Vector;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,6 +71,21 @@ struct Stretch {
     /// How many taps.
     taps: usize,
     target: isize,
+}
+
+impl Stretch {
+    /// Outputs that it reaches, those beyond the border too.
+    fn cells(self) -> usize {
+        self.count + self.taps - 1
+    }
+
+    /// Which of them exist among so many outputs, and where the first of them is.
+    fn existing(self, outputs: usize) -> (Range<usize>, usize) {
+        let before = self.target - (self.taps - 1) as isize;
+        let first = before.min(0).unsigned_abs();
+        let end = (outputs as isize - before).clamp(0, self.cells() as isize) as usize;
+        (first.min(end)..end, (before + first as isize) as usize)
+    }
 }
 
 /// The blocks of one axis.
@@ -144,22 +160,40 @@ impl Spreading {
     }
 
     /// Registers of channels that are kept at once, at most, and parts of the input's channels that are gone through one by
-    /// one, so that weights stay in the first-level cache.
-    pub fn parts(&self) -> [usize; 2] {
-        let most = self.blocks.iter().map(Block::taps).max().unwrap_or(1);
-        let width = match most {
+    /// one, so that weights stay in the first-level cache, for so many spikes.
+    pub fn parts(&self, spikes: usize) -> [usize; 2] {
+        [self.width(), self.input[2].div_ceil(self.part(spikes))]
+    }
+
+    fn most_taps(&self) -> usize {
+        self.blocks.iter().map(Block::taps).max().unwrap_or(1)
+    }
+
+    fn width(&self) -> usize {
+        match self.most_taps() {
             // A spike is one row of weights: there is little to it, so the more at once the better.
             1 => 8,
             // Each spike is come to half as often.
-            _ if self.input[2] * most * 2 * LINE <= CACHED => 2,
+            taps if self.input[2] * taps * 2 * LINE <= CACHED => 2,
             _ => 1,
-        };
-        [width, self.input[2].div_ceil(Self::part(most, width))]
+        }
     }
 
-    /// So many channels of the input at once that their weights stay in the cache.
-    fn part(taps: usize, width: usize) -> usize {
-        (CACHED / (taps * width * LINE)).max(1)
+    /// Channels of a part.
+    fn part(&self, spikes: usize) -> usize {
+        let channels = self.input[2];
+        let mut part = CACHED / (self.most_taps() * self.width() * LINE);
+        // Less than a few spikes take less time than a pixel, whichever cache their weights come from.
+        while part < channels && spikes.saturating_mul(part) < FEW * self.pixels() * channels {
+            part *= 2;
+        }
+        part.clamp(1, channels)
+    }
+
+    /// Numbers between rows of pixels, at most: for the widest block, so many registers of channels at once.
+    fn between<T>(&self) -> usize {
+        let cells = self.blocks.iter().map(|block| block.rows.taps * block.columns.cells()).max().unwrap_or(0);
+        (cells * self.width().min(2) + 1) * LINE / size_of::<T>()
     }
 
     /// How many packed weights there are.
@@ -199,26 +233,70 @@ impl Spreading {
 /// Bytes of weights that stay in the first-level cache, beside all else.
 const CACHED: usize = 40 << 10;
 
-/// Bytes of weights that do not stay in the second level.
-const FAR: usize = 1 << 20;
+/// Spikes of a pixel in a part of the channels, at least, if there are other parts.
+const FEW: usize = 4;
+
+/// Memory to spread spikes with.
+#[derive(Clone, Debug, Default)]
+pub struct SpreadScratch<T> {
+    /// Where each pixel's spikes of each part of the channels begin, and behind the last part where they end.
+    begins: Vec<u32>,
+    /// Sums between rows of pixels.
+    between: Vec<T>,
+}
+
+impl<T: Copy + Default> SpreadScratch<T> {
+    /// Finds the spikes of each part of the channels. Keeps its memory.
+    ///
+    /// # Panics
+    /// If the keys do not ascend, or lie elsewhere than in their pixels.
+    #[inline(always)]
+    fn begin(&mut self, spreading: &Spreading, keys: &[u32], starts: &[u32]) {
+        let ([_, _, inputs], part) = (spreading.input, spreading.part(keys.len()));
+        let falls = keys.iter().zip(keys.iter().skip(1)).fold(0, |falls, (a, b)| falls | u32::from(a >= b));
+        assert_eq!(falls, 0, "keys ascend");
+        self.begins.clear();
+        self.begins.extend_from_slice(&starts[..spreading.pixels()]);
+        let mut apart = false;
+        for (pixel, ends) in starts.windows(2).enumerate() {
+            let own = &keys[ends[0] as usize..ends[1] as usize];
+            if let (Some(&first), Some(&last)) = (own.first(), own.last()) {
+                apart |= (first as usize) < pixel * inputs || last as usize >= (pixel + 1) * inputs;
+            }
+        }
+        assert!(!apart, "spikes lie in their pixels");
+        for limit in (part..inputs).step_by(part) {
+            self.begins.extend(starts.windows(2).enumerate().map(|(pixel, ends)| {
+                let own = &keys[ends[0] as usize..ends[1] as usize];
+                ends[0] + own.partition_point(|&key| (key as usize) < pixel * inputs + limit) as u32
+            }));
+        }
+        self.begins.extend_from_slice(&starts[1..]);
+        let between = spreading.between::<T>();
+        self.between.resize(between.max(self.between.len()), T::default());
+    }
+}
 
 /// Adds spikes to the targets.
 ///
 /// # Safety
 /// The instruction set of `V` must be available; targets and packed weights must have the sizes of `spreading`, there must
-/// be a value for each key, and a cursor for each pixel. Keys may be anything: a pixel's list ends at the first one that
-/// is not of the pixel.
+/// be a value for each key.
 #[inline(always)]
-pub(crate) unsafe fn spread<V: Vector>(
+pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
     spreading: &Spreading,
     targets: *mut V::Scalar,
     weights: *const V::Scalar,
     spikes: Spikes<'_, V::Scalar>,
-    cursors: &mut [u32],
+    scratch: &mut SpreadScratch<V::Scalar>,
 ) {
     let ([_, _, inputs], [_, _, outputs]) = (spreading.input, spreading.output);
-    let most = spreading.parts()[0].min(if V::REGISTERS >= 32 { 8 } else { 4 });
+    let some = spreading.part(spikes.keys.len());
+    let most = spreading.width().min(if V::REGISTERS >= 32 { 8 } else { 4 });
     let line = LINE / size_of::<V::Scalar>();
+    scratch.begin(spreading, spikes.keys, spikes.starts);
+    let between = scratch.between.as_mut_ptr();
+    let between = between.wrapping_add(between.align_offset(LINE));
     let mut at = 0;
     while at < outputs {
         let left = outputs - at;
@@ -229,39 +307,28 @@ pub(crate) unsafe fn spread<V: Vector>(
             4..8 => 4,
             _ => 8,
         };
-        let whole = left >= width * V::LANES;
-        // Weights that the second level of the cache does not hold come while those of the part before are used: of one register
-        // they lie one after another.
-        let far = width == 1 && spreading.packed::<V::Scalar>() * size_of::<V::Scalar>() > FAR;
         let mut before = 0;
         for block in spreading.blocks.iter() {
             let block = block.within(spreading.above, spreading.output[0]);
-            // So many channels at once that their weights stay in the cache.
-            let some = Spreading::part(block.taps(), width).min(inputs);
-            for first in (0..inputs).step_by(some) {
-                let part = Part { spikes, first, limit: inputs.min(first + some) };
-                let next = at / line * spreading.rows() * line + before + part.limit * block.taps() * line;
+            for part in 0..inputs.div_ceil(some) {
                 let tile = Tile {
+                    spikes,
+                    begins: scratch.begins.as_ptr().wrapping_add(part * spreading.pixels()),
                     targets,
                     weights,
+                    between,
                     at,
-                    tail: left.saturating_sub((width - 1) * V::LANES),
+                    tail: left.min(width * V::LANES) - (width - 1) * V::LANES,
                     block,
                     before,
-                    next: weights.wrapping_add(next),
-                    share: if far { (some * block.taps()).div_ceil(block.pixels().max(1)) } else { 0 },
                 };
                 // SAFETY: the caller's word; the tile ends where the channels do.
                 unsafe {
-                    match (width, whole) {
-                        (8, false) => walk::<V, 1, 1, 8, true>(spreading, tile, part, cursors),
-                        (8, true) => walk::<V, 1, 1, 8, false>(spreading, tile, part, cursors),
-                        (4, false) => walk::<V, 1, 1, 4, true>(spreading, tile, part, cursors),
-                        (4, true) => walk::<V, 1, 1, 4, false>(spreading, tile, part, cursors),
-                        (2, false) => spread_tile::<V, 2, true>(spreading, tile, part, cursors),
-                        (2, true) => spread_tile::<V, 2, false>(spreading, tile, part, cursors),
-                        (_, false) => spread_tile::<V, 1, true>(spreading, tile, part, cursors),
-                        (_, true) => spread_tile::<V, 1, false>(spreading, tile, part, cursors),
+                    match width {
+                        8 => walk_points::<V, 8>(spreading, tile),
+                        4 => walk_points::<V, 4>(spreading, tile),
+                        2 => spread_tile::<V, 2>(spreading, tile),
+                        _ => spread_tile::<V, 1>(spreading, tile),
                     }
                 }
             }
@@ -271,52 +338,69 @@ pub(crate) unsafe fn spread<V: Vector>(
     }
 }
 
-/// A block of taps to channels `at..` of every output pixel, `WIDTH` registers of them, the last with `tail` channels if
-/// `TAIL`.
+/// Some channels' spikes, by a block of taps, to channels `at..` of every output pixel: some registers of them, the last with
+/// `tail` channels.
 #[derive(Clone, Copy)]
-struct Tile<T> {
+struct Tile<'a, T> {
+    spikes: Spikes<'a, T>,
+    /// Where each pixel's spikes begin; as many numbers further on, where they end.
+    begins: *const u32,
     targets: *mut T,
     weights: *const T,
+    /// Memory for sums between rows of pixels.
+    between: *mut T,
     at: usize,
     tail: usize,
     block: Block,
     /// Weights of the blocks before.
     before: usize,
-    /// Those of the next part, and lines of them for each pixel to fetch.
-    next: *const T,
-    share: usize,
 }
 
-/// Spikes of the channels from `first` on that are below `limit`.
-#[derive(Clone, Copy)]
-struct Part<'a, T> {
-    spikes: Spikes<'a, T>,
-    first: usize,
-    limit: usize,
+impl<T: Copy> Tile<'_, T> {
+    /// The weights of each register.
+    fn registers<V: Vector<Scalar = T>, const WIDTH: usize>(&self, spreading: &Spreading) -> [*const T; WIDTH] {
+        let line = LINE / size_of::<T>();
+        let lines = spreading.rows() * line;
+        std::array::from_fn(|w| {
+            let at = self.at + w * V::LANES;
+            self.weights.wrapping_add(at / line * lines + self.before + at % line)
+        })
+    }
+
+    /// Calls `add` for each spike of a pixel with its channel and its value.
+    ///
+    /// # Safety
+    /// As for [`spread`]; there must be such a pixel.
+    #[inline(always)]
+    unsafe fn each(&self, spreading: &Spreading, pixel: usize, mut add: impl FnMut(usize, T)) {
+        // SAFETY: the caller's word.
+        unsafe {
+            let begin = *self.begins.add(pixel) as usize;
+            let end = *self.begins.add(spreading.pixels() + pixel) as usize;
+            let base = pixel * spreading.input[2];
+            for at in begin..end {
+                add(*self.spikes.keys.get_unchecked(at) as usize - base, *self.spikes.values.add(at));
+            }
+        }
+    }
 }
 
 /// # Safety
-/// As for [`spread`]; the tile must lie within the channels and the weights, and parts must come one after another.
+/// As for [`spread`]; the tile must lie within the channels and the weights.
 #[inline(always)]
-unsafe fn spread_tile<V: Vector, const WIDTH: usize, const TAIL: bool>(
-    spreading: &Spreading,
-    tile: Tile<V::Scalar>,
-    part: Part<'_, V::Scalar>,
-    cursors: &mut [u32],
-) {
-    let taps = (tile.block.rows.taps, tile.block.columns.taps);
+unsafe fn spread_tile<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<'_, V::Scalar>) {
     // SAFETY: the caller's word.
     unsafe {
-        match taps {
-            (1, 1) => walk::<V, 1, 1, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (1, 2) => walk::<V, 1, 2, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (1, _) => walk::<V, 1, 3, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (2, 1) => walk::<V, 2, 1, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (2, 2) => walk::<V, 2, 2, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (2, _) => walk::<V, 2, 3, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (_, 1) => walk::<V, 3, 1, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (_, 2) => walk::<V, 3, 2, WIDTH, TAIL>(spreading, tile, part, cursors),
-            (_, _) => walk::<V, 3, 3, WIDTH, TAIL>(spreading, tile, part, cursors),
+        match (tile.block.rows.taps, tile.block.columns.taps) {
+            (1, 1) => walk_points::<V, WIDTH>(spreading, tile),
+            (1, 2) => walk::<V, 1, 2, WIDTH>(spreading, tile),
+            (1, _) => walk::<V, 1, 3, WIDTH>(spreading, tile),
+            (2, 1) => walk::<V, 2, 1, WIDTH>(spreading, tile),
+            (2, 2) => walk::<V, 2, 2, WIDTH>(spreading, tile),
+            (2, _) => walk::<V, 2, 3, WIDTH>(spreading, tile),
+            (_, 1) => walk::<V, 3, 1, WIDTH>(spreading, tile),
+            (_, 2) => walk::<V, 3, 2, WIDTH>(spreading, tile),
+            (_, _) => walk::<V, 3, 3, WIDTH>(spreading, tile),
         }
     }
 }
@@ -360,95 +444,115 @@ macro_rules! each {
     };
 }
 
+/// Adds registers to targets, the last of which may be one that the channels do not fill.
+///
+/// # Safety
+/// The instruction set of `V` must be available; targets must exist: all lanes of all registers, and `tail` of the last.
+#[inline(always)]
+unsafe fn add<V: Vector, const WIDTH: usize>(to: *mut V::Scalar, more: [V; WIDTH], tail: usize) {
+    // SAFETY: the caller's word.
+    unsafe {
+        each!(w < WIDTH, {
+            let to = to.add(w * V::LANES);
+            if w == WIDTH - 1 && tail < V::LANES {
+                V::load_first(to, tail).add(more[w]).store_first(to, tail);
+            } else {
+                V::load(to).add(more[w]).store(to);
+            }
+        });
+    }
+}
+
+/// Walks over the pixels that meet a single tap.
+///
+/// # Safety
+/// As for [`spread_tile`]; the block must have one tap.
+#[inline(always)]
+unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<'_, V::Scalar>) {
+    let Block { rows, columns } = tile.block;
+    let ([_, across, _], [height, width, n]) = (spreading.input, spreading.output);
+    let line = LINE / size_of::<V::Scalar>();
+    let weights: [_; WIDTH] = tile.registers::<V, WIDTH>(spreading);
+    let ((down, row), (right, column)) = (rows.existing(height), columns.existing(width));
+    for (i, row) in down.zip(row..) {
+        for (j, column) in right.clone().zip(column..) {
+            let pixel = (rows.first + i * rows.step) * across + columns.first + j * columns.step;
+            // SAFETY: the caller's word; rows and columns exist.
+            unsafe {
+                let mut sums = [V::zero(); WIDTH];
+                tile.each(spreading, pixel, |channel, value| {
+                    let value = V::splat(value);
+                    each!(w < WIDTH, {
+                        sums[w] = sums[w].add_product(value, V::load(weights[w].add(channel * line)));
+                    });
+                });
+                add(tile.targets.add((row * width + column) * n + tile.at), sums, tile.tail);
+            }
+        }
+    }
+}
+
 /// Walks over the pixels that meet a block of `ROWS * COLUMNS` taps.
 ///
 /// # Safety
 /// As for [`spread_tile`]; the block must have so many taps.
 #[inline(always)]
-unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: usize, const TAIL: bool>(
+unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: usize>(
     spreading: &Spreading,
-    tile: Tile<V::Scalar>,
-    Part { spikes, first, limit }: Part<'_, V::Scalar>,
-    cursors: &mut [u32],
+    tile: Tile<'_, V::Scalar>,
 ) {
     let Block { rows, columns } = tile.block;
-    let ([_, across, inputs], [height, width, n]) = (spreading.input, spreading.output);
+    let ([_, across, _], [height, width, n]) = (spreading.input, spreading.output);
     let line = LINE / size_of::<V::Scalar>();
     let row_length = ROWS * COLUMNS * line;
-    let lines = spreading.rows() * line;
-    let existing = |column: isize| (column as usize) < width;
-    // SAFETY: channels are below `limit`, spikes and cursors are indexed with checks, and targets
-    // are read and written at rows and columns that exist only.
+    let weights: [_; WIDTH] = tile.registers::<V, WIDTH>(spreading);
+    let ((down, above), (right, left)) = (rows.existing(height), columns.existing(width));
+    // Which cells of a row of outputs have targets, and where those of the first cell would be.
+    let targets = |row: usize| {
+        let existing = if down.contains(&row) { right.clone() } else { 0..0 };
+        let row = tile.targets.wrapping_add((above + row).wrapping_sub(down.start).wrapping_mul(width * n) + tile.at);
+        (row.wrapping_add(left * n).wrapping_sub(right.start * n), existing)
+    };
+    // A row of sums for each row of taps but the last, whose outputs are complete: so many registers for each cell.
+    let cell = WIDTH * V::LANES;
+    let open: [_; ROWS] = std::array::from_fn(|k| tile.between.wrapping_add(k * columns.cells() * cell));
+    // SAFETY: the caller's word; there is memory for so many cells.
     unsafe {
-        let weights: [_; WIDTH] = std::array::from_fn(|k| {
-            let at = tile.at + k * V::LANES;
-            tile.weights.add(at / line * lines + tile.before + at % line)
-        });
+        let load = |row: *mut V::Scalar, column: usize| -> [V; WIDTH] {
+            let mut registers = [V::zero(); WIDTH];
+            each!(w < WIDTH, registers[w] = V::load(row.add(column * cell + w * V::LANES)));
+            registers
+        };
+        let store = |row: *mut V::Scalar, column: usize, registers: [V; WIDTH]| {
+            each!(w < WIDTH, registers[w].store(row.add(column * cell + w * V::LANES)));
+        };
+        let none = [V::zero(); WIDTH];
+        for row in &open[1..] {
+            for column in 0..columns.cells() {
+                store(*row, column, none);
+            }
+        }
         for i in 0..rows.count {
-            // Outputs that the first column of pixels meets at the first tap of each row; nothing above or below the image.
-            let reached: [_; ROWS] = std::array::from_fn(|k| {
-                let row = (rows.target + i as isize - k as isize) as usize;
-                (row < height).then(|| tile.targets.add(row * width * n + tile.at))
-            });
-            let load = |row: Option<*mut V::Scalar>, column: isize| -> [V; WIDTH] {
-                let mut registers = [V::zero(); WIDTH];
-                if let Some(row) = row
-                    && existing(column)
-                {
-                    let from = row.add(column as usize * n);
-                    each!(w < WIDTH, {
-                        let from = from.add(w * V::LANES);
-                        let last = TAIL && w == WIDTH - 1;
-                        registers[w] = if last { V::load_first(from, tile.tail) } else { V::load(from) };
-                    });
+            let (to, existing) = targets(i);
+            let mut sums = [[none; COLUMNS]; ROWS];
+            each!(
+                k < ROWS,
+                if k > 0 {
+                    each!(
+                        j < COLUMNS,
+                        if j > 0 {
+                            sums[k][j] = load(open[k], COLUMNS - 1 - j);
+                        }
+                    );
                 }
-                registers
-            };
-            let store = |row: Option<*mut V::Scalar>, column: isize, registers: [V; WIDTH]| {
-                if let Some(row) = row
-                    && existing(column)
-                {
-                    let to = row.add(column as usize * n);
-                    each!(w < WIDTH, {
-                        let to = to.add(w * V::LANES);
-                        let last = TAIL && w == WIDTH - 1;
-                        if last { registers[w].store_first(to, tile.tail) } else { registers[w].store(to) }
-                    });
-                }
-            };
-            let mut sums = [[[V::zero(); WIDTH]; COLUMNS]; ROWS];
-            each!(k < ROWS, {
-                if COLUMNS > 1 {
-                    sums[k][1] = load(reached[k], columns.target - 1);
-                }
-                if COLUMNS > 2 {
-                    sums[k][2] = load(reached[k], columns.target - 2);
-                }
-            });
+            );
             let mut pixel = (rows.first + i * rows.step) * across + columns.first;
-            // Each pixel fetches its share of the next part's weights.
-            let mut ahead = tile.next.wrapping_add(i * columns.count * tile.share * line);
-            for column in (columns.target..).take(columns.count) {
-                each!(k < ROWS, sums[k][0] = load(reached[k], column));
-                let to = spikes.starts[pixel + 1];
-                let begin = if first == 0 { spikes.starts[pixel] } else { cursors[pixel] };
-                let keys = &spikes.keys[begin as usize..to as usize];
-                let values = spikes.values.add(begin as usize);
-                let base = pixel * inputs;
-                for _ in 0..tile.share {
-                    prefetch(ahead);
-                    ahead = ahead.wrapping_add(line);
-                }
-                let mut done = 0;
-                for &key in keys {
-                    let channel = (key as usize).wrapping_sub(base);
-                    if channel >= limit {
-                        break;
-                    }
-                    let row = channel * row_length;
-                    let value = V::splat(*values.add(done));
+            for column in 0..columns.count {
+                each!(k < ROWS, sums[k][0] = if k > 0 { load(open[k], column + COLUMNS - 1) } else { none });
+                tile.each(spreading, pixel, |channel, value| {
+                    let value = V::splat(value);
                     each!(w < WIDTH, {
-                        let row = weights[w].add(row);
+                        let row = weights[w].add(channel * row_length);
                         each!(
                             k < ROWS,
                             each!(j < COLUMNS, {
@@ -457,13 +561,13 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                             })
                         );
                     });
-                    done += 1;
-                }
-                if limit < inputs {
-                    cursors[pixel] = begin + done as u32;
-                }
+                });
                 each!(k < ROWS, {
-                    store(reached[k], column - (COLUMNS - 1) as isize, sums[k][COLUMNS - 1]);
+                    if k + 1 < ROWS {
+                        store(open[k + 1], column, sums[k][COLUMNS - 1]);
+                    } else if existing.contains(&column) {
+                        add(to.wrapping_add(column * n), sums[k][COLUMNS - 1], tile.tail);
+                    }
                     if COLUMNS > 2 {
                         sums[k][2] = sums[k][1];
                     }
@@ -473,15 +577,27 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                 });
                 pixel += columns.step;
             }
-            let last = columns.target + columns.count as isize;
-            each!(k < ROWS, {
-                if COLUMNS > 1 {
-                    store(reached[k], last - 1, sums[k][1]);
+            each!(
+                j < COLUMNS,
+                if j > 0 {
+                    let column = columns.count + COLUMNS - 1 - j;
+                    each!(
+                        k < ROWS,
+                        if k + 1 < ROWS {
+                            store(open[k + 1], column, sums[k][j]);
+                        } else if existing.contains(&column) {
+                            add(to.wrapping_add(column * n), sums[k][j], tile.tail);
+                        }
+                    );
                 }
-                if COLUMNS > 2 {
-                    store(reached[k], last - 2, sums[k][2]);
-                }
-            });
+            );
+        }
+        // Behind the last pixel all rows are complete.
+        for (row, &sums) in (rows.count..).zip(open[1..].iter().rev()) {
+            let (to, existing) = targets(row);
+            for column in existing {
+                add(to.wrapping_add(column * n), load(sums, column), tile.tail);
+            }
         }
     }
 }

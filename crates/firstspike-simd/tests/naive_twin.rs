@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use firstspike_simd::{
     Arriving, Circuit, Element, Fans, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, Marks,
-    NOTHING, Patterns, Raster, Reach, Sliding, Span, Spreading, Stamps, Taps, Winograd,
+    NOTHING, Patterns, Raster, Reach, Sliding, Span, SpreadScratch, Spreading, Stamps, Taps, Winograd,
 };
 use proptest::prelude::*;
 
@@ -189,11 +189,11 @@ fn convolution<T: Float>(
                 );
                 let mut packed = vec![T::from_f64(0.0); spreading.packed::<T>()];
                 spreading.pack(&weights, &mut packed);
-                let mut acc = start.clone();
-                T::spread_spikes(level, &spreading, &mut acc, &packed, spikes, &mut vec![7; 3]);
+                let (mut acc, mut scratch) = (start.clone(), SpreadScratch::default());
+                T::spread_spikes(level, &spreading, &mut acc, &packed, spikes, &mut scratch);
                 check(level, &acc, &exact, &magnitude, terms);
                 check_bands((rows.output, size), &acc, &start, |rows, targets| {
-                    T::spread_spikes(level, &spreading.band(rows), targets, &packed, spikes, &mut vec![7; 3]);
+                    T::spread_spikes(level, &spreading.band(rows), targets, &packed, spikes, &mut scratch);
                 });
             }
         }

@@ -92,12 +92,14 @@ impl Way {
 }
 
 /// Cycles of a way: a model, from measurements of the kernels with AVX-512 at many sizes and densities.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     /// Whatever spikes there are.
     fixed: f64,
     /// For each spike.
     spike: f64,
+    /// For each part of the input's channels that spikes are spread in.
+    part: f64,
 }
 
 /// The way that takes least for several images at once, all of them dense, and its cycles for each: a model.
@@ -351,8 +353,8 @@ impl<T: Real> Conv2d<T> {
             let dense = pixels * 5.0 + 0.9 * all * input.channels.div_ceil(lanes) as f64 + image;
             // One by one, each spike is a loop of its own.
             return vec![
-                (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
-                (Way::Slide, Cost { fixed: 0.0, spike: 4.0 * reach }),
+                (Way::Dense, Cost { fixed: dense, ..Cost::default() }),
+                (Way::Slide, Cost { spike: 4.0 * reach, ..Cost::default() }),
             ];
         }
         // Beyond the second level of the cache weights come more slowly; of one tap, too few at a time to be fetched before.
@@ -389,8 +391,8 @@ impl<T: Real> Conv2d<T> {
         };
         let slide = reach * (apart + registers * load);
         let mut costs = vec![
-            (Way::Dense, Cost { fixed: dense, spike: 0.0 }),
-            (Way::Slide, Cost { fixed: 12.0 * rows * output.width as f64, spike: slide }),
+            (Way::Dense, Cost { fixed: dense, ..Cost::default() }),
+            (Way::Slide, Cost { fixed: 24.0 * rows * output.width as f64, spike: slide, ..Cost::default() }),
         ];
         if let Some(Tiled { winograd, .. }) = &self.tiled {
             // Tiles of 36 points; some have fewer.
@@ -400,22 +402,28 @@ impl<T: Real> Conv2d<T> {
             // Few tiles wait for weights.
             let wait = bytes as f64 * if bytes > 1 << 20 { 0.034 } else { 0.02 };
             let fixed = tiles * (transforms + 20.0 * channels * registers) + wait;
-            costs.push((Way::Winograd, Cost { fixed, spike: 0.0 }));
+            costs.push((Way::Winograd, Cost { fixed, ..Cost::default() }));
         }
         if let Some(Spread { spreading, .. }) = &self.spread {
-            let ([visits, targets], [width, parts]) = (spreading.work(), spreading.parts());
+            let ([visits, targets], [width, _]) = (spreading.work(), spreading.parts(0));
             let width = registers.min(width as f64);
             let tiles = (registers / width).ceil();
-            // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored.
-            let loaded = if kernel == [1, 1] { 2.0 } else { 6.0 };
-            let pixel = visits * tiles * parts as f64 * (12.0 + loaded * width);
-            let spike = (tiles * visits + 0.92 * registers * targets).max(4.0 * tiles * visits) * some;
-            costs.push((Way::Spread, Cost { fixed: input.pixels() as f64 * pixel, spike }));
+            // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored; rows begin. All
+            // weights that are beyond the second level of the cache come from there, in order, or else spike by spike.
+            let far = if beyond(1) { size_of_val(&*self.weights) as f64 } else { 0.0 };
+            let (pixel, own, load, fixed) = match kernel {
+                [1, 1] => (12.0 + 2.0 * width, 1.0, 0.92, 0.0),
+                _ => (18.0 * width + 60.0 / input.width as f64 - 1.0, 1.7, 0.6, 0.025 * far),
+            };
+            let spike = (own * tiles * visits + load * registers * targets).max(4.0 * tiles * visits);
+            let spike = if kernel == [1, 1] { spike * some } else { spike };
+            let part = input.pixels() as f64 * visits * tiles * pixel;
+            costs.push((Way::Spread, Cost { fixed, spike, part }));
         }
         if input.channels <= FEW_CHANNELS {
             let registers = (kernel[1] * output.channels).div_ceil(stride[1] * lanes) as f64;
             let rows = kernel[0] as f64 / stride[0] as f64;
-            costs.push((Way::Stamp, Cost { fixed: 0.0, spike: rows * (3.0 + 1.6 * registers) }));
+            costs.push((Way::Stamp, Cost { spike: rows * (3.0 + 1.6 * registers), ..Cost::default() }));
         }
         costs
     }
@@ -445,10 +453,10 @@ impl<T: Real> Conv2d<T> {
     }
 
     /// Cycles for an image alone: a model.
-    pub(super) fn cycles(&self, spikes: f64) -> f64 {
-        let way = self.way(spikes as usize, true, Paths::Fastest);
+    pub(super) fn cycles(&self, spikes: usize) -> f64 {
+        let way = self.way(spikes, true, Paths::Fastest);
         let cost = self.costs.iter().find(|&&(open, _)| open == way);
-        cost.map_or(0.0, |(_, cost)| cost.fixed + spikes * cost.spike)
+        cost.map_or(0.0, |&(_, cost)| self.cycles_of(way, cost, spikes))
     }
 
     /// Whether so many neurons, which alone spike in any image of a bundle, are added up faster than all: a model. Results
@@ -490,19 +498,28 @@ impl<T: Real> Conv2d<T> {
         Path::Dense
     }
 
+    /// Cycles of a way for so many spikes.
+    fn cycles_of(&self, way: Way, Cost { fixed, spike, part }: Cost, spikes: usize) -> f64 {
+        let parts = match &self.spread {
+            Some(Spread { spreading, .. }) if way == Way::Spread => spreading.parts(spikes)[1],
+            _ => 0,
+        };
+        fixed + spikes as f64 * spike + parts as f64 * part
+    }
+
     /// The way that takes least, if values of all neurons are at hand or not.
     fn way(&self, spikes: usize, values: bool, paths: Paths) -> Way {
         let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || !way.is_dense());
-        let (spikes, neurons) = (spikes as f64, self.geometry.input.len() as f64);
-        let cycles = |way: Way, Cost { fixed, spike }: Cost| {
+        let neurons = self.geometry.input.len() as f64;
+        let cycles = |way: Way, cost: Cost| {
             let conversion = match (way.is_dense(), values) {
                 // Those of a list have to be spread out.
-                (true, false) => 0.25 * neurons + 2.0 * spikes,
+                (true, false) => 0.25 * neurons + 2.0 * spikes as f64,
                 // They have to be listed; larger populations are no longer in the second level of the cache.
                 (false, true) => neurons * if neurons > 1e5 { 0.8 } else { 0.35 },
                 _ => 0.0,
             };
-            fixed + spikes * spike + conversion
+            self.cycles_of(way, cost, spikes) + conversion
         };
         open.min_by(|a, b| cycles(a.0, a.1).total_cmp(&cycles(b.0, b.1))).map_or(Way::Slide, |&(way, _)| way)
     }
@@ -510,7 +527,7 @@ impl<T: Real> Conv2d<T> {
     /// Bands of outputs for some threads: as many as are worth a thread's while.
     fn bands(&self, way: Way, spikes: usize, threads: usize) -> Bands {
         let cost = self.costs.iter().find(|&&(open, _)| open == way);
-        let cycles = cost.map_or(0.0, |(_, cost)| cost.fixed + spikes as f64 * cost.spike);
+        let cycles = cost.map_or(0.0, |&(_, cost)| self.cycles_of(way, cost, spikes));
         let step = if way == Way::Winograd { Winograd::ROWS } else { 1 };
         Bands::new(self.geometry.output.height, threads.min((cycles / WORTHWHILE) as usize), step)
     }
@@ -599,7 +616,7 @@ impl<T: Real> Conv2d<T> {
                 let packed = spread.packed(&self.weights);
                 let kernel = (&spread.spreading, Spreading::band);
                 bands.run(kernel, sums.begun(), &mut scratch.bands, |spreading, sums, scratch| {
-                    T::spread_spikes(level, spreading, sums, packed, listed, &mut scratch.cursors);
+                    T::spread_spikes(level, spreading, sums, packed, listed, &mut scratch.spreading);
                 });
             }
             _ if self.groups != 1 => self.gather_groups(level, spikes, sums.begun()),

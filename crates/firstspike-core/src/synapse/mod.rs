@@ -26,7 +26,7 @@ use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
 use fan_out::FanOut;
-use firstspike_simd::{Active, Level};
+use firstspike_simd::{Active, Level, SpreadScratch};
 use std::ops::AddAssign;
 
 /// Synapses from one population to another.
@@ -216,11 +216,11 @@ pub(crate) struct ConvolutionScratch<T> {
     pub threads: usize,
 }
 
-impl<T> ConvolutionScratch<T> {
+impl<T: Default> ConvolutionScratch<T> {
     /// Memory for all outputs at once.
     fn of_all(&mut self) -> &mut BandScratch<T> {
         if self.bands.is_empty() {
-            self.bands.push(BandScratch { tiles: Vec::new(), cursors: Vec::new() });
+            self.bands.push(BandScratch::default());
         }
         &mut self.bands[0]
     }
@@ -231,8 +231,7 @@ impl<T> ConvolutionScratch<T> {
 struct BandScratch<T> {
     /// What lies between the transforms of minimal filtering.
     tiles: Vec<T>,
-    /// Where each pixel's next spike is.
-    cursors: Vec<u32>,
+    spreading: SpreadScratch<T>,
 }
 
 /// Synapses from a source population, with average pooling merged into them where there is one: the merged weight from
@@ -495,7 +494,7 @@ impl<T: Real> Projection<T> {
         pooled
             + match &self.synapse {
                 Synapse::Dense(dense) => spikes * (2.0 + dense.outputs() as f64 / lanes),
-                Synapse::Conv2d(conv) => conv.cycles(spikes),
+                Synapse::Conv2d(conv) => conv.cycles(spikes as usize),
                 Synapse::Identity(_) => 2.0 * spikes,
             }
     }
