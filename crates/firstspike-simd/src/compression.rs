@@ -113,23 +113,38 @@ pub(crate) unsafe fn rectify<V: Vector>(
 /// Bits of a word.
 const WORD: usize = 64;
 
+/// Registers that are read at once.
+const AHEAD: usize = 8;
+
 /// Writes key and value of every neuron whose value is not zero. Returns how many there are.
 ///
 /// # Safety
 /// The instruction set of `V` must be available; `keys` and `found` must be writable for `values.len() + LANES` elements.
 #[inline(always)]
 pub(crate) unsafe fn list<V: Vector>(values: &[V::Scalar], keys: *mut u32, found: *mut V::Scalar) -> usize {
-    let mut count = 0;
+    let (mut count, mut at) = (0, 0);
     // SAFETY: no more than `LANES` elements are written at `count <= values.len()`; the rest is the caller's word.
     unsafe {
-        let mut at = 0;
-        while at < values.len() {
-            let n = (values.len() - at).min(V::LANES);
-            let from = values.as_ptr().add(at);
-            let vector = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
+        let from = values.as_ptr();
+        let mut write = |vector: V, at: usize| {
             let mask = vector.nonzero();
             vector.compress(mask, at as u32, keys.add(count), found.add(count));
             count += mask.count_ones() as usize;
+        };
+        // Several registers are read before any is written: each write waits to know where, and reads behind it may wait too.
+        while at + AHEAD * V::LANES <= values.len() {
+            let mut vectors = [V::zero(); AHEAD];
+            for (k, vector) in vectors.iter_mut().enumerate() {
+                *vector = V::load(from.add(at + k * V::LANES));
+            }
+            for (k, &vector) in vectors.iter().enumerate() {
+                write(vector, at + k * V::LANES);
+            }
+            at += AHEAD * V::LANES;
+        }
+        while at < values.len() {
+            let n = (values.len() - at).min(V::LANES);
+            write(if n == V::LANES { V::load(from.add(at)) } else { V::load_first(from.add(at), n) }, at);
             at += n;
         }
     }
