@@ -123,6 +123,12 @@ export async function loadNetwork(
   return { graph, calibration, macs: describeGraph(graph).macs, images };
 }
 
+/** The first of some images, as many as are wanted if there are. */
+export function firstImages({ data, shape: [count, ...image] }: FloatBatch, wanted: number): FloatBatch {
+  const images = Math.min(wanted, count);
+  return { data: data.subarray(0, (data.length / count) * images), shape: [images, ...image] };
+}
+
 /** Images in batches of one size, which divides their number. */
 export function inBatches({ data, shape: [count, ...image] }: FloatBatch, size: number): FloatBatch[] {
   const values = (data.length / count) * size;

@@ -1,6 +1,6 @@
 /** All codes: images per second and per second of processor time, with one thread and more. */
 
-import { chosenOr, loadNetwork, type NetworkFiles } from '../data.js';
+import { chosenOr, firstImages, loadNetwork, type NetworkFiles } from '../data.js';
 import { type ConvertOptions, convert, type RunOptions, total } from '../firstspike.js';
 import { type Case, type Duration, measureRounds, ratios } from '../measure.js';
 import { median } from '../statistics.js';
@@ -58,8 +58,11 @@ const CONTENDERS: Readonly<Record<string, readonly Contender[]>> = {
   resnet20: [FS, AMOS],
 };
 
-/** Images of one call: enough for all threads. */
-const IMAGES = 128;
+/** Images of one call: so many that it takes some milliseconds, and wakes threads rarely. */
+const [FEWEST, MOST] = [128, 1024];
+
+/** How long a call takes with one thread, about, in seconds. */
+const CALL = 0.005;
 
 /** Measures networks one after another. */
 export async function benchCodes({ networks, threads, ...duration }: SuiteOptions): Promise<Outcome> {
@@ -76,16 +79,21 @@ async function measureCodes(
   threads: readonly number[],
   duration: Duration,
 ): Promise<CodeResult[]> {
-  const { graph, calibration, images } = await loadNetwork(files, IMAGES);
+  const { graph, calibration, images } = await loadNetwork(files, MOST);
+  const few = firstImages(images, FEWEST);
   const cases: (Case & { readonly code: string; readonly threads: number; readonly synapticEvents: number })[] = [];
   for (const { name, code, run } of CONTENDERS[files.name] ?? ALL) {
     const network = await convert(graph, { ...code, calibration });
-    const { counters } = await network.run(images, run);
-    const synapticEvents = total(counters, 'synapticEvents') / IMAGES;
+    // The first run packs weights.
+    await network.run(few, run);
+    const { counters, seconds } = await network.run(few, { ...run, threads: 1 });
+    const synapticEvents = total(counters, 'synapticEvents') / FEWEST;
+    const own = firstImages(images, Math.round(Math.min(Math.max(CALL / seconds, 1) * FEWEST, MOST)));
+    const [batch] = own.shape;
     for (const count of threads) {
       cases.push({
-        ...{ side: `${name}, threads ${count}`, batch: IMAGES, code: name, threads: count, synapticEvents },
-        run: () => network.run(images, { ...run, threads: count }),
+        ...{ side: `${name}, threads ${count}`, batch, code: name, threads: count, synapticEvents },
+        run: () => network.run(own, { ...run, threads: count }),
       });
     }
   }

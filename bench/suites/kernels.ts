@@ -1,6 +1,7 @@
 /** Single layers at given densities of spikes, against ONNX Runtime on the same layer with one thread. */
 
 import { barsSvg } from '../chart.js';
+import { firstImages } from '../data.js';
 import { calibrate, convert, readOnnx, type SpikingNetwork } from '../firstspike.js';
 import { type Case, type Duration, type MeasuredCase, measureRounds, ratios, timedCase } from '../measure.js';
 import { type LayerShape, layerModel, randomNumbers, spikingLayerModel } from '../models.js';
@@ -152,10 +153,6 @@ function randomImages({ kind, channels, size }: LayerShape, density: number): Fl
     if (chance < density) data[i] = 1 - value;
   }
   return { data, shape: [IMAGES, ...shape] };
-}
-
-function firstImages({ data, shape: [count, ...shape] }: FloatBatch, wanted: number): FloatBatch {
-  return { data: data.subarray(0, (data.length / count) * wanted), shape: [wanted, ...shape] };
 }
 
 function asTable(results: readonly KernelResult[]): Table {
