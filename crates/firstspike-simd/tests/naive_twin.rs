@@ -1263,3 +1263,29 @@ fn stamps_beyond_the_targets_are_refused() {
 fn stamps_that_do_not_ascend_are_refused() {
     Stamps::new(9).add_stamp([(4, &[1.0f32, 2.0][..]), (2, &[3.0])].into_iter());
 }
+
+/// Spreads spikes of two pixels with two channels each.
+fn spread_keys(keys: &[u32], starts: &[u32]) {
+    let spreading = Spreading::new([1, 2, 2], [1, 2, 1], [1, 1], [1, 1], [0, 0]);
+    let packed = vec![1.0f32; spreading.packed::<f32>()];
+    let spikes = Listed { keys, values: &vec![1.0; keys.len()], starts };
+    f32::spread_spikes(Level::best(), &spreading, &mut [0.0; 2], &packed, spikes, &mut SpreadScratch::default());
+}
+
+#[test]
+#[should_panic(expected = "keys ascend")]
+fn keys_that_do_not_ascend_are_refused() {
+    spread_keys(&[1, 0, 2], &[0, 2, 3]);
+}
+
+#[test]
+#[should_panic(expected = "spikes lie in their pixels")]
+fn spikes_of_other_pixels_are_refused() {
+    spread_keys(&[0, 2, 3], &[0, 2, 3]);
+}
+
+#[test]
+#[should_panic(expected = "spikes lie in their pixels")]
+fn spikes_beyond_the_image_are_refused() {
+    spread_keys(&[0, 2, 9], &[0, 1, 3]);
+}
