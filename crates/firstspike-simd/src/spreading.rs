@@ -159,17 +159,18 @@ impl Spreading {
         [all.clone().map(visits).sum(), all.map(|block| visits(block) * block.taps() as f64).sum()]
     }
 
-    /// Registers of channels that are kept at once, at most, and parts of the input's channels that are gone through one by
-    /// one, so that weights stay in the first-level cache, for so many spikes.
-    pub fn parts(&self, spikes: usize) -> [usize; 2] {
-        [self.width(), self.input[2].div_ceil(self.part(spikes))]
+    /// Parts of the input's channels that are gone through one by one, so that weights stay in the first-level cache, for so
+    /// many spikes.
+    pub fn parts(&self, spikes: usize) -> usize {
+        self.input[2].div_ceil(self.part(spikes))
     }
 
     fn most_taps(&self) -> usize {
         self.blocks.iter().map(Block::taps).max().unwrap_or(1)
     }
 
-    fn width(&self) -> usize {
+    /// Registers of channels that are kept at once, at most.
+    pub fn width(&self) -> usize {
         match self.most_taps() {
             // A spike is one row of weights: there is little to it, so the more at once the better.
             1 => 8,
@@ -192,7 +193,7 @@ impl Spreading {
 
     /// Numbers between rows of pixels, at most: for the widest block, so many registers of channels at once.
     fn between<T>(&self) -> usize {
-        let cells = self.blocks.iter().map(|block| block.rows.taps * block.columns.cells()).max().unwrap_or(0);
+        let cells = self.blocks.iter().map(|block| (block.rows.taps - 1) * block.columns.cells()).max().unwrap_or(0);
         (cells * self.width().min(2) + 1) * LINE / size_of::<T>()
     }
 
@@ -255,20 +256,21 @@ impl<T: Copy + Default> SpreadScratch<T> {
         let ([_, _, inputs], part) = (spreading.input, spreading.part(keys.len()));
         let falls = keys.iter().zip(keys.iter().skip(1)).fold(0, |falls, (a, b)| falls | u32::from(a >= b));
         assert_eq!(falls, 0, "keys ascend");
-        self.begins.clear();
-        self.begins.extend_from_slice(&starts[..spreading.pixels()]);
+        let own = |ends: &[u32]| &keys[ends[0] as usize..ends[1] as usize];
         let mut apart = false;
         for (pixel, ends) in starts.windows(2).enumerate() {
-            let own = &keys[ends[0] as usize..ends[1] as usize];
-            if let (Some(&first), Some(&last)) = (own.first(), own.last()) {
+            if let [first, ..] = *own(ends)
+                && let [.., last] = *own(ends)
+            {
                 apart |= (first as usize) < pixel * inputs || last as usize >= (pixel + 1) * inputs;
             }
         }
         assert!(!apart, "spikes lie in their pixels");
+        self.begins.clear();
+        self.begins.extend_from_slice(&starts[..spreading.pixels()]);
         for limit in (part..inputs).step_by(part) {
             self.begins.extend(starts.windows(2).enumerate().map(|(pixel, ends)| {
-                let own = &keys[ends[0] as usize..ends[1] as usize];
-                ends[0] + own.partition_point(|&key| (key as usize) < pixel * inputs + limit) as u32
+                ends[0] + own(ends).partition_point(|&key| (key as usize) < pixel * inputs + limit) as u32
             }));
         }
         self.begins.extend_from_slice(&starts[1..]);
@@ -291,7 +293,7 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
     scratch: &mut SpreadScratch<V::Scalar>,
 ) {
     let ([_, _, inputs], [_, _, outputs]) = (spreading.input, spreading.output);
-    let some = spreading.part(spikes.keys.len());
+    let parts = spreading.parts(spikes.keys.len());
     let most = spreading.width().min(if V::REGISTERS >= 32 { 8 } else { 4 });
     let line = LINE / size_of::<V::Scalar>();
     scratch.begin(spreading, spikes.keys, spikes.starts);
@@ -310,7 +312,7 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
         let mut before = 0;
         for block in spreading.blocks.iter() {
             let block = block.within(spreading.above, spreading.output[0]);
-            for part in 0..inputs.div_ceil(some) {
+            for part in 0..parts {
                 let tile = Tile {
                     spikes,
                     begins: scratch.begins.as_ptr().wrapping_add(part * spreading.pixels()),
@@ -373,7 +375,7 @@ impl<T: Copy> Tile<'_, T> {
     /// As for [`spread`]; there must be such a pixel.
     #[inline(always)]
     unsafe fn each(&self, spreading: &Spreading, pixel: usize, mut add: impl FnMut(usize, T)) {
-        // SAFETY: the caller's word.
+        // SAFETY: the caller's word; keys were found to be of their pixels.
         unsafe {
             let begin = *self.begins.add(pixel) as usize;
             let end = *self.begins.add(spreading.pixels() + pixel) as usize;
@@ -513,9 +515,11 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
         let row = tile.targets.wrapping_add((above + row).wrapping_sub(down.start).wrapping_mul(width * n) + tile.at);
         (row.wrapping_add(left * n).wrapping_sub(right.start * n), existing)
     };
-    // A row of sums for each row of taps but the last, whose outputs are complete: so many registers for each cell.
+    // The sums that each row of taps goes on with, as the row before has left them; the first begins, and has none. So many
+    // registers for each cell.
     let cell = WIDTH * V::LANES;
-    let open: [_; ROWS] = std::array::from_fn(|k| tile.between.wrapping_add(k * columns.cells() * cell));
+    let length = columns.cells() * cell;
+    let open: [_; ROWS] = std::array::from_fn(|k| tile.between.wrapping_add(k * length).wrapping_sub(length));
     // SAFETY: the caller's word; there is memory for so many cells.
     unsafe {
         let load = |row: *mut V::Scalar, column: usize| -> [V; WIDTH] {

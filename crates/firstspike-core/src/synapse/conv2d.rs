@@ -357,13 +357,13 @@ impl<T: Real> Conv2d<T> {
                 (Way::Slide, Cost { spike: 4.0 * reach, ..Cost::default() }),
             ];
         }
-        // Beyond the second level of the cache weights come more slowly; of one tap, too few at a time to be fetched before.
+        // Beyond the second level of the cache weights come more slowly.
         let beyond = |mebibytes: usize| size_of_val(&*self.weights) > mebibytes << 20;
-        let [far, some] = match kernel {
-            _ if !beyond(1) => [1.0, 1.0],
-            [1, 1] => [1.1, 1.4],
-            _ if beyond(4) => [1.7, 1.1],
-            _ => [1.1, 1.1],
+        let far = match kernel {
+            _ if !beyond(1) => 1.0,
+            [1, 1] => 1.1,
+            _ if beyond(4) => 1.7,
+            _ => 1.1,
         };
         let groups = self.groups as f64;
         // Tiles of registers by blocks of pixels side by side: small ones wait for their own sums.
@@ -405,18 +405,19 @@ impl<T: Real> Conv2d<T> {
             costs.push((Way::Winograd, Cost { fixed, ..Cost::default() }));
         }
         if let Some(Spread { spreading, .. }) = &self.spread {
-            let ([visits, targets], [width, _]) = (spreading.work(), spreading.parts(0));
-            let width = registers.min(width as f64);
+            let ([visits, targets], width) = (spreading.work(), registers.min(spreading.width() as f64));
             let tiles = (registers / width).ceil();
             // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored; rows begin. All
-            // weights that are beyond the second level of the cache come from there, in order, or else spike by spike.
-            let far = if beyond(1) { size_of_val(&*self.weights) as f64 } else { 0.0 };
+            // weights that are beyond the second level of the cache come from there, in order, or of one tap spike by spike.
             let (pixel, own, load, fixed) = match kernel {
+                [1, 1] if beyond(1) => (12.0 + 2.0 * width, 1.4, 1.29, 0.0),
                 [1, 1] => (12.0 + 2.0 * width, 1.0, 0.92, 0.0),
-                _ => (18.0 * width + 60.0 / input.width as f64 - 1.0, 1.7, 0.6, 0.025 * far),
+                _ => {
+                    let far = if beyond(1) { 0.025 * size_of_val(&*self.weights) as f64 } else { 0.0 };
+                    (18.0 * width + 60.0 / input.width as f64 - 1.0, 1.7, 0.6, far)
+                }
             };
             let spike = (own * tiles * visits + load * registers * targets).max(4.0 * tiles * visits);
-            let spike = if kernel == [1, 1] { spike * some } else { spike };
             let part = input.pixels() as f64 * visits * tiles * pixel;
             costs.push((Way::Spread, Cost { fixed, spike, part }));
         }
@@ -454,9 +455,7 @@ impl<T: Real> Conv2d<T> {
 
     /// Cycles for an image alone: a model.
     pub(super) fn cycles(&self, spikes: usize) -> f64 {
-        let way = self.way(spikes, true, Paths::Fastest);
-        let cost = self.costs.iter().find(|&&(open, _)| open == way);
-        cost.map_or(0.0, |&(_, cost)| self.cycles_of(way, cost, spikes))
+        self.cycles_of(self.way(spikes, true, Paths::Fastest), spikes)
     }
 
     /// Whether so many neurons, which alone spike in any image of a bundle, are added up faster than all: a model. Results
@@ -498,10 +497,13 @@ impl<T: Real> Conv2d<T> {
         Path::Dense
     }
 
-    /// Cycles of a way for so many spikes.
-    fn cycles_of(&self, way: Way, Cost { fixed, spike, part }: Cost, spikes: usize) -> f64 {
+    /// Cycles of a way that there is, for so many spikes.
+    fn cycles_of(&self, way: Way, spikes: usize) -> f64 {
+        let Some((_, Cost { fixed, spike, part })) = self.costs.iter().find(|&&(open, _)| open == way) else {
+            return 0.0;
+        };
         let parts = match &self.spread {
-            Some(Spread { spreading, .. }) if way == Way::Spread => spreading.parts(spikes)[1],
+            Some(Spread { spreading, .. }) if way == Way::Spread => spreading.parts(spikes),
             _ => 0,
         };
         fixed + spikes as f64 * spike + parts as f64 * part
@@ -511,7 +513,7 @@ impl<T: Real> Conv2d<T> {
     fn way(&self, spikes: usize, values: bool, paths: Paths) -> Way {
         let open = self.costs.iter().filter(|(way, _)| paths == Paths::Fastest || !way.is_dense());
         let neurons = self.geometry.input.len() as f64;
-        let cycles = |way: Way, cost: Cost| {
+        let cycles = |way: Way| {
             let conversion = match (way.is_dense(), values) {
                 // Those of a list have to be spread out.
                 (true, false) => 0.25 * neurons + 2.0 * spikes as f64,
@@ -519,15 +521,14 @@ impl<T: Real> Conv2d<T> {
                 (false, true) => neurons * if neurons > 1e5 { 0.8 } else { 0.35 },
                 _ => 0.0,
             };
-            self.cycles_of(way, cost, spikes) + conversion
+            self.cycles_of(way, spikes) + conversion
         };
-        open.min_by(|a, b| cycles(a.0, a.1).total_cmp(&cycles(b.0, b.1))).map_or(Way::Slide, |&(way, _)| way)
+        open.min_by(|a, b| cycles(a.0).total_cmp(&cycles(b.0))).map_or(Way::Slide, |&(way, _)| way)
     }
 
     /// Bands of outputs for some threads: as many as are worth a thread's while.
     fn bands(&self, way: Way, spikes: usize, threads: usize) -> Bands {
-        let cost = self.costs.iter().find(|&&(open, _)| open == way);
-        let cycles = cost.map_or(0.0, |&(_, cost)| self.cycles_of(way, cost, spikes));
+        let cycles = self.cycles_of(way, spikes);
         let step = if way == Way::Winograd { Winograd::ROWS } else { 1 };
         Bands::new(self.geometry.output.height, threads.min((cycles / WORTHWHILE) as usize), step)
     }
