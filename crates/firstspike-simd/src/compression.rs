@@ -126,11 +126,6 @@ pub(crate) unsafe fn list<V: Vector>(values: &[V::Scalar], keys: *mut u32, found
     // SAFETY: no more than `LANES` elements are written at `count <= values.len()`; the rest is the caller's word.
     unsafe {
         let from = values.as_ptr();
-        let mut write = |vector: V, at: usize| {
-            let mask = vector.nonzero();
-            vector.compress(mask, at as u32, keys.add(count), found.add(count));
-            count += mask.count_ones() as usize;
-        };
         // Several registers are read before any is written: each write waits to know where, and reads behind it may wait too.
         while at + AHEAD * V::LANES <= values.len() {
             let mut vectors = [V::zero(); AHEAD];
@@ -138,15 +133,30 @@ pub(crate) unsafe fn list<V: Vector>(values: &[V::Scalar], keys: *mut u32, found
                 *vector = V::load(from.add(at + k * V::LANES));
             }
             for (k, &vector) in vectors.iter().enumerate() {
-                write(vector, at + k * V::LANES);
+                count += list_register(vector, at + k * V::LANES, keys.add(count), found.add(count));
             }
             at += AHEAD * V::LANES;
         }
         while at < values.len() {
             let n = (values.len() - at).min(V::LANES);
-            write(if n == V::LANES { V::load(from.add(at)) } else { V::load_first(from.add(at), n) }, at);
+            let vector = if n == V::LANES { V::load(from.add(at)) } else { V::load_first(from.add(at), n) };
+            count += list_register(vector, at, keys.add(count), found.add(count));
             at += n;
         }
     }
     count
+}
+
+/// The same of one register, whose first neuron is `at`. No closure: one that is not inlined lacks the instruction set.
+///
+/// # Safety
+/// The instruction set of `V` must be available; `keys` and `found` must be writable for `LANES` elements.
+#[inline(always)]
+unsafe fn list_register<V: Vector>(vector: V, at: usize, keys: *mut u32, found: *mut V::Scalar) -> usize {
+    // SAFETY: the caller's word.
+    unsafe {
+        let mask = vector.nonzero();
+        vector.compress(mask, at as u32, keys, found);
+        mask.count_ones() as usize
+    }
 }
