@@ -52,27 +52,15 @@ pub(crate) unsafe fn rectify<V: Vector>(
     let from = sums.as_mut_ptr();
     // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
-        let (least, most) = (V::splat(least), V::splat(most));
+        let range = [V::splat(least), V::splat(most)];
         let mut seen = [V::zero(); 2];
-        let mut bring = |at: usize, n: usize| {
-            let from = from.add(at);
-            let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
-            let value = sum.max(least).min(most);
-            if n == V::LANES {
-                value.store(from);
-            } else {
-                value.store_first(from, n);
-            }
-            seen = [seen[0].min(value), seen[1].max(value)];
-            value.nonzero()
-        };
         let (mut pixel, mut missing, mut count) = (0, channels, 0);
         *starts = 0;
         let mut at = 0;
         // Pixels that end where registers do are simply counted.
         while channels.is_multiple_of(V::LANES) && at < sums.len() {
             for k in (0..channels).step_by(V::LANES) {
-                count += bring(at + k, V::LANES).count_ones();
+                count += bring(from.add(at + k), V::LANES, range, &mut seen).count_ones();
             }
             at += channels;
             pixel += 1;
@@ -83,14 +71,12 @@ pub(crate) unsafe fn rectify<V: Vector>(
             let mut left = WORD.min(sums.len() - at);
             let mut spikes = 0;
             if left == WORD {
-                for k in 0..WORD / V::LANES {
-                    spikes |= u64::from(bring(at + k * V::LANES, V::LANES)) << (k * V::LANES);
+                for k in (0..WORD).step_by(V::LANES) {
+                    spikes |= u64::from(bring(from.add(at + k), V::LANES, range, &mut seen)) << k;
                 }
             } else {
-                let mut k = 0;
-                while k < left {
-                    spikes |= u64::from(bring(at + k, V::LANES.min(left - k))) << k;
-                    k += V::LANES;
+                for k in (0..left).step_by(V::LANES) {
+                    spikes |= u64::from(bring(from.add(at + k), V::LANES.min(left - k), range, &mut seen)) << k;
                 }
             }
             while missing <= left {
@@ -107,6 +93,26 @@ pub(crate) unsafe fn rectify<V: Vector>(
         }
         seen[0].store(extremes[0]);
         seen[1].store(extremes[1]);
+    }
+}
+
+/// Brings the sums of a register, or its first `n`, into a range. Returns which are not zero then.
+///
+/// # Safety
+/// The instruction set of `V` must be available, and the sums must exist.
+#[inline(always)]
+unsafe fn bring<V: Vector>(sums: *mut V::Scalar, n: usize, [least, most]: [V; 2], seen: &mut [V; 2]) -> u32 {
+    // SAFETY: the caller's word.
+    unsafe {
+        let sum = if n == V::LANES { V::load(sums) } else { V::load_first(sums, n) };
+        let value = sum.max(least).min(most);
+        if n == V::LANES {
+            value.store(sums);
+        } else {
+            value.store_first(sums, n);
+        }
+        *seen = [seen[0].min(value), seen[1].max(value)];
+        value.nonzero()
     }
 }
 

@@ -188,7 +188,12 @@ impl Spreading {
         while part < channels && spikes.saturating_mul(part) < FEW * self.pixels() * channels {
             part *= 2;
         }
-        part.clamp(1, channels)
+        part.min(1 << u8::BITS).clamp(1, channels)
+    }
+
+    /// Steps between pixels of a row, at most.
+    fn furthest(&self) -> usize {
+        self.blocks.iter().map(|block| block.columns.step).max().unwrap_or(0)
     }
 
     /// Numbers between rows of pixels, at most: for the widest block, so many registers of channels at once.
@@ -234,14 +239,19 @@ impl Spreading {
 /// Bytes of weights that stay in the first-level cache, beside all else.
 const CACHED: usize = 40 << 10;
 
+/// Spikes whose keys are loaded at once.
+const AHEAD: usize = 8;
+
 /// Spikes of a pixel in a part of the channels, at least, if there are other parts.
 const FEW: usize = 4;
 
 /// Memory to spread spikes with.
 #[derive(Clone, Debug, Default)]
 pub struct SpreadScratch<T> {
-    /// Where each pixel's spikes of each part of the channels begin, and behind the last part where they end.
-    begins: Vec<u32>,
+    /// Each pixel's spikes of each part of the channels.
+    visits: Vec<Visit>,
+    /// The lowest byte of each key, which tells channels of a part apart.
+    bytes: Vec<u8>,
     /// Sums between rows of pixels.
     between: Vec<T>,
 }
@@ -253,27 +263,40 @@ impl<T: Copy + Default> SpreadScratch<T> {
     /// If the keys do not ascend, or lie elsewhere than in their pixels.
     #[inline(always)]
     fn begin(&mut self, spreading: &Spreading, keys: &[u32], starts: &[u32]) {
-        let ([_, _, inputs], part) = (spreading.input, spreading.part(keys.len()));
+        let ([_, _, inputs], channels) = (spreading.input, spreading.part(keys.len()));
         let falls = keys.iter().zip(keys.iter().skip(1)).fold(0, |falls, (a, b)| falls | u32::from(a >= b));
         assert_eq!(falls, 0, "keys ascend");
-        let own = |ends: &[u32]| &keys[ends[0] as usize..ends[1] as usize];
         let mut apart = false;
         for (pixel, ends) in starts.windows(2).enumerate() {
-            if let [first, ..] = *own(ends)
-                && let [.., last] = *own(ends)
-            {
-                apart |= (first as usize) < pixel * inputs || last as usize >= (pixel + 1) * inputs;
+            let own = &keys[ends[0] as usize..ends[1] as usize];
+            if let ([first, ..], [.., last]) = (own, own) {
+                apart |= (*first as usize) < pixel * inputs || *last as usize >= (pixel + 1) * inputs;
             }
         }
         assert!(!apart, "spikes lie in their pixels");
-        self.begins.clear();
-        self.begins.extend_from_slice(&starts[..spreading.pixels()]);
-        for limit in (part..inputs).step_by(part) {
-            self.begins.extend(starts.windows(2).enumerate().map(|(pixel, ends)| {
-                ends[0] + own(ends).partition_point(|&key| (key as usize) < pixel * inputs + limit) as u32
-            }));
+        self.bytes.clear();
+        self.bytes.extend(keys.iter().map(|&key| key as u8));
+        self.bytes.resize(keys.len() + AHEAD, 0);
+        let bytes = self.bytes.as_slice();
+        let visit = |at: usize, end: usize| {
+            let (first, _) = bytes[at..].as_chunks();
+            Visit { bytes: u64::from_le_bytes(first[0]), span: (end as u64) << u32::BITS | at as u64 }
+        };
+        // All are written; behind a row of pixels, pixels further on are looked at.
+        let (pixels, parts) = (spreading.pixels(), spreading.parts(keys.len()));
+        self.visits.resize(pixels * parts + 2 * spreading.furthest(), Visit::default());
+        for (whole, (&at, &end)) in self.visits.iter_mut().zip(starts.iter().zip(&starts[1..])) {
+            *whole = visit(at as usize, end as usize);
         }
-        self.begins.extend_from_slice(&starts[1..]);
+        // All but the last part end before the next.
+        for part in 1..parts {
+            let (before, next) = self.visits[(part - 1) * pixels..].split_at_mut(pixels);
+            for (pixel, (before, next)) in before.iter_mut().zip(next).enumerate() {
+                let ([at, end], limit) = (before.ends(), pixel * inputs + part * channels);
+                let middle = at + keys[at..end].partition_point(|&key| (key as usize) < limit);
+                [*before, *next] = [visit(at, middle), visit(middle, end)];
+            }
+        }
         let between = spreading.between::<T>();
         self.between.resize(between.max(self.between.len()), T::default());
     }
@@ -314,8 +337,10 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
             let block = block.within(spreading.above, spreading.output[0]);
             for part in 0..parts {
                 let tile = Tile {
-                    spikes,
-                    begins: scratch.begins.as_ptr().wrapping_add(part * spreading.pixels()),
+                    values: spikes.values,
+                    visits: scratch.visits.as_ptr().wrapping_add(part * spreading.pixels()),
+                    bytes: scratch.bytes.as_ptr(),
+                    first: part * spreading.part(spikes.keys.len()),
                     targets,
                     weights,
                     between,
@@ -343,10 +368,14 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
 /// Some channels' spikes, by a block of taps, to channels `at..` of every output pixel: some registers of them, the last with
 /// `tail` channels.
 #[derive(Clone, Copy)]
-struct Tile<'a, T> {
-    spikes: Spikes<'a, T>,
-    /// Where each pixel's spikes begin; as many numbers further on, where they end.
-    begins: *const u32,
+struct Tile<T> {
+    values: *const T,
+    /// The spikes of each pixel.
+    visits: *const Visit,
+    /// The lowest byte of each key.
+    bytes: *const u8,
+    /// The first channel.
+    first: usize,
     targets: *mut T,
     weights: *const T,
     /// Memory for sums between rows of pixels.
@@ -358,31 +387,108 @@ struct Tile<'a, T> {
     before: usize,
 }
 
-impl<T: Copy> Tile<'_, T> {
+impl<T: Copy> Tile<T> {
     /// The weights of each register.
     fn registers<V: Vector<Scalar = T>, const WIDTH: usize>(&self, spreading: &Spreading) -> [*const T; WIDTH] {
         let line = LINE / size_of::<T>();
         let lines = spreading.rows() * line;
         std::array::from_fn(|w| {
             let at = self.at + w * V::LANES;
-            self.weights.wrapping_add(at / line * lines + self.before + at % line)
+            self.weights.wrapping_add(at / line * lines + self.before + self.first * self.block.taps() * line + at % line)
         })
     }
 
-    /// Calls `add` for each spike of a pixel with its channel and its value.
+    /// The key of a pixel's first channel.
+    fn base(&self, spreading: &Spreading, pixel: usize) -> usize {
+        pixel * spreading.input[2] + self.first
+    }
+
+    /// The visits to a row of pixels, from one on, each so many pixels further on.
+    ///
+    /// # Safety
+    /// There must be such a pixel.
+    #[inline(always)]
+    unsafe fn visits_from(&self, pixel: usize, step: usize) -> Visits {
+        // SAFETY: the caller's word; behind the last pixel there are two steps more.
+        unsafe {
+            let at = self.visits.add(pixel);
+            Visits { now: *at, next: *at.add(step), at: at.add(step), step }
+        }
+    }
+
+    /// Calls `add` for each spike of a visit with its channel, counted from the first one, and its value. `base` is the first
+    /// channel's key.
     ///
     /// # Safety
     /// As for [`spread`]; there must be such a pixel.
     #[inline(always)]
-    unsafe fn each(&self, spreading: &Spreading, pixel: usize, mut add: impl FnMut(usize, T)) {
+    unsafe fn each(&self, visit: Visit, base: usize, mut add: impl FnMut(usize, T)) {
+        let (mut bytes, [mut at, end]) = (visit.bytes, visit.ends());
+        if at == end {
+            return;
+        }
         // SAFETY: the caller's word; keys were found to be of their pixels.
         unsafe {
-            let begin = *self.begins.add(pixel) as usize;
-            let end = *self.begins.add(spreading.pixels() + pixel) as usize;
-            let base = pixel * spreading.input[2];
-            for at in begin..end {
-                add(*self.spikes.keys.get_unchecked(at) as usize - base, *self.spikes.values.add(at));
+            loop {
+                let stop = end.min(at + AHEAD);
+                let more: [u8; AHEAD] = *self.bytes.add(stop).cast();
+                loop {
+                    add((bytes as u8).wrapping_sub(base as u8) as usize, *self.values.add(at));
+                    bytes >>= u8::BITS;
+                    at += 1;
+                    if at == stop {
+                        break;
+                    }
+                }
+                if stop == end {
+                    break;
+                }
+                bytes = u64::from_le_bytes(more);
             }
+        }
+    }
+}
+
+/// The spikes of a pixel.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(16))]
+struct Visit {
+    /// The lowest bytes of the first keys, the first lowest.
+    bytes: u64,
+    /// Where they begin, and, in the upper half, where they end.
+    span: u64,
+}
+
+impl Visit {
+    /// Where they begin and end.
+    #[inline(always)]
+    fn ends(self) -> [usize; 2] {
+        [self.span as u32 as usize, (self.span >> u32::BITS) as usize]
+    }
+}
+
+/// The visits to a row of pixels. Each is loaded before the spikes of the one before are added: a load whose address waits for
+/// another load is late, and holds up those behind it.
+struct Visits {
+    now: Visit,
+    next: Visit,
+    at: *const Visit,
+    step: usize,
+}
+
+impl Visits {
+    /// Goes on to the next pixel. To be called before anything is stored: then the compiler does not move the load on to where
+    /// it is needed.
+    ///
+    /// # Safety
+    /// There must be a pixel now.
+    #[inline(always)]
+    unsafe fn step(&mut self) {
+        // SAFETY: the caller's word; behind the last pixel there are two steps more.
+        unsafe {
+            self.at = self.at.add(self.step);
+            self.now = self.next;
+            self.next = *self.at;
         }
     }
 }
@@ -390,7 +496,7 @@ impl<T: Copy> Tile<'_, T> {
 /// # Safety
 /// As for [`spread`]; the tile must lie within the channels and the weights.
 #[inline(always)]
-unsafe fn spread_tile<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<'_, V::Scalar>) {
+unsafe fn spread_tile<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<V::Scalar>) {
     // SAFETY: the caller's word.
     unsafe {
         match (tile.block.rows.taps, tile.block.columns.taps) {
@@ -470,25 +576,31 @@ unsafe fn add<V: Vector, const WIDTH: usize>(to: *mut V::Scalar, more: [V; WIDTH
 /// # Safety
 /// As for [`spread_tile`]; the block must have one tap.
 #[inline(always)]
-unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<'_, V::Scalar>) {
+unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<V::Scalar>) {
     let Block { rows, columns } = tile.block;
     let ([_, across, _], [height, width, n]) = (spreading.input, spreading.output);
     let line = LINE / size_of::<V::Scalar>();
     let weights: [_; WIDTH] = tile.registers::<V, WIDTH>(spreading);
     let ((down, row), (right, column)) = (rows.existing(height), columns.existing(width));
     for (i, row) in down.zip(row..) {
-        for (j, column) in right.clone().zip(column..) {
-            let pixel = (rows.first + i * rows.step) * across + columns.first + j * columns.step;
-            // SAFETY: the caller's word; rows and columns exist.
-            unsafe {
+        let pixel = (rows.first + i * rows.step) * across + columns.first + right.start * columns.step;
+        // SAFETY: the caller's word; rows and columns exist.
+        unsafe {
+            let mut visits = tile.visits_from(pixel, columns.step);
+            let mut base = tile.base(spreading, pixel);
+            let mut to = tile.targets.add((row * width + column) * n + tile.at);
+            for _ in right.clone() {
                 let mut sums = [V::zero(); WIDTH];
-                tile.each(spreading, pixel, |channel, value| {
+                tile.each(visits.now, base, |channel, value| {
                     let value = V::splat(value);
                     each!(w < WIDTH, {
                         sums[w] = sums[w].add_product(value, V::load(weights[w].add(channel * line)));
                     });
                 });
-                add(tile.targets.add((row * width + column) * n + tile.at), sums, tile.tail);
+                visits.step();
+                add(to, sums, tile.tail);
+                base += columns.step * spreading.input[2];
+                to = to.wrapping_add(n);
             }
         }
     }
@@ -501,7 +613,7 @@ unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile
 #[inline(always)]
 unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: usize>(
     spreading: &Spreading,
-    tile: Tile<'_, V::Scalar>,
+    tile: Tile<V::Scalar>,
 ) {
     let Block { rows, columns } = tile.block;
     let ([_, across, _], [height, width, n]) = (spreading.input, spreading.output);
@@ -515,29 +627,31 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
         let row = tile.targets.wrapping_add((above + row).wrapping_sub(down.start).wrapping_mul(width * n) + tile.at);
         (row.wrapping_add(left * n).wrapping_sub(right.start * n), existing)
     };
-    // The sums that each row of taps goes on with, as the row before has left them; the first begins, and has none. So many
-    // registers for each cell.
+    // The sums that each row of taps but the first goes on with, as the row before has left them: so many registers for each
+    // cell, row by row.
     let cell = WIDTH * V::LANES;
     let length = columns.cells() * cell;
-    let open: [_; ROWS] = std::array::from_fn(|k| tile.between.wrapping_add(k * length).wrapping_sub(length));
     // SAFETY: the caller's word; there is memory for so many cells.
     unsafe {
-        let load = |row: *mut V::Scalar, column: usize| -> [V; WIDTH] {
+        let load = |cells: *mut V::Scalar, row: usize, column: usize| -> [V; WIDTH] {
+            let from = cells.add((row - 1) * length + column * cell);
             let mut registers = [V::zero(); WIDTH];
-            each!(w < WIDTH, registers[w] = V::load(row.add(column * cell + w * V::LANES)));
+            each!(w < WIDTH, registers[w] = V::load(from.add(w * V::LANES)));
             registers
         };
-        let store = |row: *mut V::Scalar, column: usize, registers: [V; WIDTH]| {
-            each!(w < WIDTH, registers[w].store(row.add(column * cell + w * V::LANES)));
+        let store = |cells: *mut V::Scalar, row: usize, column: usize, registers: [V; WIDTH]| {
+            let to = cells.add((row - 1) * length + column * cell);
+            each!(w < WIDTH, registers[w].store(to.add(w * V::LANES)));
         };
         let none = [V::zero(); WIDTH];
-        for row in &open[1..] {
+        for row in 1..ROWS {
             for column in 0..columns.cells() {
-                store(*row, column, none);
+                store(tile.between, row, column, none);
             }
         }
         for i in 0..rows.count {
             let (to, existing) = targets(i);
+            let (begin, count) = (existing.start, existing.len());
             let mut sums = [[none; COLUMNS]; ROWS];
             each!(
                 k < ROWS,
@@ -545,15 +659,19 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                     each!(
                         j < COLUMNS,
                         if j > 0 {
-                            sums[k][j] = load(open[k], COLUMNS - 1 - j);
+                            sums[k][j] = load(tile.between, k, COLUMNS - 1 - j);
                         }
                     );
                 }
             );
-            let mut pixel = (rows.first + i * rows.step) * across + columns.first;
+            let pixel = (rows.first + i * rows.step) * across + columns.first;
+            let mut visits = tile.visits_from(pixel, columns.step);
+            let mut base = tile.base(spreading, pixel);
+            let mut cells = tile.between;
+            let mut to = to;
             for column in 0..columns.count {
-                each!(k < ROWS, sums[k][0] = if k > 0 { load(open[k], column + COLUMNS - 1) } else { none });
-                tile.each(spreading, pixel, |channel, value| {
+                each!(k < ROWS, sums[k][0] = if k > 0 { load(cells, k, COLUMNS - 1) } else { none });
+                tile.each(visits.now, base, |channel, value| {
                     let value = V::splat(value);
                     each!(w < WIDTH, {
                         let row = weights[w].add(channel * row_length);
@@ -566,11 +684,12 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                         );
                     });
                 });
+                visits.step();
                 each!(k < ROWS, {
                     if k + 1 < ROWS {
-                        store(open[k + 1], column, sums[k][COLUMNS - 1]);
-                    } else if existing.contains(&column) {
-                        add(to.wrapping_add(column * n), sums[k][COLUMNS - 1], tile.tail);
+                        store(cells, k + 1, 0, sums[k][COLUMNS - 1]);
+                    } else if column.wrapping_sub(begin) < count {
+                        add(to, sums[k][COLUMNS - 1], tile.tail);
                     }
                     if COLUMNS > 2 {
                         sums[k][2] = sums[k][1];
@@ -579,7 +698,9 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                         sums[k][1] = sums[k][0];
                     }
                 });
-                pixel += columns.step;
+                base += columns.step * spreading.input[2];
+                cells = cells.add(cell);
+                to = to.wrapping_add(n);
             }
             each!(
                 j < COLUMNS,
@@ -588,19 +709,19 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                     each!(
                         k < ROWS,
                         if k + 1 < ROWS {
-                            store(open[k + 1], column, sums[k][j]);
+                            store(tile.between, k + 1, column, sums[k][j]);
                         } else if existing.contains(&column) {
-                            add(to.wrapping_add(column * n), sums[k][j], tile.tail);
+                            add(to.wrapping_add((column - columns.count) * n), sums[k][j], tile.tail);
                         }
                     );
                 }
             );
         }
         // Behind the last pixel all rows are complete.
-        for (row, &sums) in (rows.count..).zip(open[1..].iter().rev()) {
+        for (row, left) in (rows.count..).zip((1..ROWS).rev()) {
             let (to, existing) = targets(row);
             for column in existing {
-                add(to.wrapping_add(column * n), load(sums, column), tile.tail);
+                add(to.wrapping_add(column * n), load(tile.between, left, column), tile.tail);
             }
         }
     }

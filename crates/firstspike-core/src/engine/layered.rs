@@ -24,11 +24,13 @@ impl<T: Real> Workspace<T> {
         }
     }
 
-    /// Gives a population memory for its values: what became free last, since that is in the cache.
+    /// Gives a population memory for its values: what became free last, since that is in the cache, but not much more than it
+    /// needs, since whoever needs more would have to clear the rest.
     fn borrow(&mut self, population: usize, needed: usize) {
         let Some(memory) = self.signals[population].memory() else { return };
+        let fits = |spare: &Vec<T>| (needed..=2 * needed).contains(&spare.capacity());
         if memory.capacity() < needed
-            && let Some(best) = self.spare.iter().rposition(|spare| spare.capacity() >= needed)
+            && let Some(best) = self.spare.iter().rposition(fits)
         {
             *memory = self.spare.remove(best);
             // What it holds is written over; to clear it would be to fill it with zeros before.
