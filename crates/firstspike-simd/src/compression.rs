@@ -134,35 +134,30 @@ pub(crate) unsafe fn list<V: Vector>(values: &[V::Scalar], keys: *mut u32, found
         let from = values.as_ptr();
         // Several registers are read before any is written: each write waits to know where, and reads behind it may wait too.
         while at + AHEAD * V::LANES <= values.len() {
-            let mut vectors = [V::zero(); AHEAD];
-            for (k, vector) in vectors.iter_mut().enumerate() {
-                *vector = V::load(from.add(at + k * V::LANES));
+            let mut registers = [(V::zero(), 0); AHEAD];
+            let mut any = 0;
+            for (k, register) in registers.iter_mut().enumerate() {
+                let vector = V::load(from.add(at + k * V::LANES));
+                *register = (vector, vector.nonzero());
+                any |= register.1;
             }
-            for (k, &vector) in vectors.iter().enumerate() {
-                count += list_register(vector, at + k * V::LANES, keys.add(count), found.add(count));
+            // Silent neurons are often side by side.
+            if any != 0 {
+                for (k, &(vector, mask)) in registers.iter().enumerate() {
+                    vector.compress(mask, (at + k * V::LANES) as u32, keys.add(count), found.add(count));
+                    count += mask.count_ones() as usize;
+                }
             }
             at += AHEAD * V::LANES;
         }
         while at < values.len() {
             let n = (values.len() - at).min(V::LANES);
             let vector = if n == V::LANES { V::load(from.add(at)) } else { V::load_first(from.add(at), n) };
-            count += list_register(vector, at, keys.add(count), found.add(count));
+            let mask = vector.nonzero();
+            vector.compress(mask, at as u32, keys.add(count), found.add(count));
+            count += mask.count_ones() as usize;
             at += n;
         }
     }
     count
-}
-
-/// The same of one register, whose first neuron is `at`. No closure: one that is not inlined lacks the instruction set.
-///
-/// # Safety
-/// The instruction set of `V` must be available; `keys` and `found` must be writable for `LANES` elements.
-#[inline(always)]
-unsafe fn list_register<V: Vector>(vector: V, at: usize, keys: *mut u32, found: *mut V::Scalar) -> usize {
-    // SAFETY: the caller's word.
-    unsafe {
-        let mask = vector.nonzero();
-        vector.compress(mask, at as u32, keys, found);
-        mask.count_ones() as usize
-    }
 }
