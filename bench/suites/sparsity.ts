@@ -6,7 +6,6 @@
 import { chosenOr, loadNetwork, type NetworkFiles } from '../data.js';
 import { convert, curveSvg, type Graph, total } from '../firstspike.js';
 import { type Duration, measureRounds, timedCase } from '../measure.js';
-import { randomNumbers } from '../models.js';
 import type { FloatBatch } from '../onnxruntime.js';
 import { type Line, median, straightLine } from '../statistics.js';
 import type { Outcome, SuiteOptions, Table } from '../suite.js';
@@ -35,14 +34,14 @@ interface SparsityPoint {
 
 const DEFAULT_NETWORKS = ['digits-bn', 'quartz-convnet', 'vgg-sparse', 'cifar_base'];
 
-/** Shares of the image that are kept; the rest is 0 and sends no spike. */
+/**
+ * Shares of the image that are kept, as one piece: so layers keep their shares of all spikes as far as they can. The rest is 0 and
+ * sends no spike.
+ */
 const KEPT = [1, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0];
 
 /** Share of the variance of times that a straight line should explain. */
 const GOAL = 0.98;
-
-/** What is blank or kept together, in pixels: more than a kernel sees, or else all neurons behind it saw something. */
-const TILE = 4;
 
 /** Images of one call. */
 const IMAGES = 64;
@@ -67,7 +66,7 @@ export async function benchSparsity({ networks, ...duration }: SuiteOptions): Pr
 async function sweepSparsity(files: NetworkFiles, duration: Duration): Promise<SparsityResult> {
   const { graph, calibration, images } = await loadNetwork({ ...files, preprocess: 'unit' }, IMAGES, withoutBiases);
   const network = await convert(graph, { code: 'ttfs', calibration, inputRange: [0, 1] });
-  const batches = KEPT.map((share) => keepTiles(images, share));
+  const batches = KEPT.map((share) => keepLeft(images, share));
   const cases = batches.map((batch, i) =>
     timedCase(`${100 * KEPT[i]} % of the image`, IMAGES, async () => {
       const { seconds } = await network.run(batch, { threads: 1, dense: false });
@@ -104,25 +103,12 @@ function withoutBiases(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-/** Images `[n, channels, height, width]` of which a share, in tiles chosen by chance, is kept. */
-function keepTiles({ data, shape }: FloatBatch, share: number): FloatBatch {
-  const [images, channels, height, width] = shape;
-  const numbers = randomNumbers(1);
+/** Images `[n, channels, height, width]` of which the left part is kept: a share of the columns. */
+function keepLeft({ data, shape }: FloatBatch, share: number): FloatBatch {
+  const width = shape[3];
   const kept = data.slice();
-  const blank = (image: number, top: number, left: number) => {
-    const right = Math.min(left + TILE, width);
-    for (let channel = 0; channel < channels; channel++) {
-      for (let y = top; y < Math.min(top + TILE, height); y++) {
-        const row = ((image * channels + channel) * height + y) * width;
-        kept.fill(0, row + left, row + right);
-      }
-    }
-  };
-  for (let image = 0; image < images; image++) {
-    for (let top = 0; top < height; top += TILE) {
-      for (let left = 0; left < width; left += TILE) if (numbers.next().value >= share) blank(image, top, left);
-    }
-  }
+  const columns = Math.round(share * width);
+  for (let row = 0; row < kept.length; row += width) kept.fill(0, row + columns, row + width);
   return { data: kept, shape };
 }
 
