@@ -1,4 +1,4 @@
-//! From images one after another to the numbers of all of them side by side: how bundles begin.
+//! From numbers one after another to those of all channels, or of all images, side by side: how images begin.
 
 /// Rows and columns of a block that is turned at once.
 const SIDE: usize = 4;
@@ -68,6 +68,38 @@ pub(crate) fn interleave<T: Turn>(images: &[T], count: usize, channels: usize, t
     }
 }
 
+/// Writes planes of channels one after another as `[pixel][channel]`.
+///
+/// # Panics
+/// If they are not equally many numbers, or planes do not divide them.
+pub(crate) fn interleave_planes<T: Turn>(planes: &[T], channels: usize, to: &mut [T]) {
+    assert_eq!(planes.len(), to.len(), "every number has a place");
+    assert!(channels > 0 && to.len().is_multiple_of(channels), "whole planes");
+    let pixels = to.len() / channels;
+    let (from, at) = (planes.as_ptr(), to.as_mut_ptr());
+    // Where there are fewer channels than a block has, the next pixels write over what comes after them.
+    let behind = SIDE.saturating_sub(channels).div_ceil(channels);
+    let blocks = pixels.saturating_sub(behind) / SIDE * SIDE;
+    for pixel in (0..blocks).step_by(SIDE) {
+        let mut channel = 0;
+        while channel < channels {
+            // The last block may take some channels once more.
+            channel = channel.min(channels.saturating_sub(SIDE));
+            // SAFETY: there are so many more pixels of each channel, and places for them, also for those behind.
+            unsafe {
+                let rows = std::array::from_fn(|row| from.add((channel + row).min(channels - 1) * pixels + pixel));
+                T::turn(rows, at.add(pixel * channels + channel), channels);
+            }
+            channel += SIDE;
+        }
+    }
+    for channel in 0..channels {
+        for pixel in blocks..pixels {
+            to[pixel * channels + channel] = planes[channel * pixels + pixel];
+        }
+    }
+}
+
 /// The numbers themselves, if both precisions are the same.
 pub fn same_precision<A: 'static, B: 'static>(numbers: &[A]) -> Option<&[B]> {
     let same = std::any::TypeId::of::<A>() == std::any::TypeId::of::<B>();
@@ -96,6 +128,26 @@ mod tests {
     fn numbers_of_a_neuron_lie_side_by_side() {
         check::<f32>();
         check::<f64>();
+    }
+
+    fn check_planes<T: Turn + PartialEq + std::fmt::Debug + From<u16>>() {
+        for channels in 1..12 {
+            for pixels in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 30] {
+                let planes: Vec<T> = (0..channels * pixels).map(T::from).collect();
+                let mut to = vec![T::from(u16::MAX); planes.len()];
+                interleave_planes(&planes, usize::from(channels), &mut to);
+                let (channels, pixels) = (usize::from(channels), usize::from(pixels));
+                for (neuron, &number) in to.iter().enumerate() {
+                    assert_eq!(number, planes[neuron % channels * pixels + neuron / channels]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_pixel_lie_side_by_side() {
+        check_planes::<f32>();
+        check_planes::<f64>();
     }
 
     #[test]

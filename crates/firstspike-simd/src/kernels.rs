@@ -102,6 +102,12 @@ pub trait Element: Copy + 'static {
     /// If they are not equally many numbers, or not those of whole planes of as many images as [`Element::lanes`].
     fn interleave(level: Level, images: &[Self], channels: usize, to: &mut [Self]);
 
+    /// Writes an image, planes of channels one after another, as `[pixel][channel]`.
+    ///
+    /// # Panics
+    /// If they are not equally many numbers, or planes do not divide them.
+    fn interleave_planes(planes: &[Self], channels: usize, to: &mut [Self]);
+
     /// [`Element::convolve_values`] of a bundle: of as many images as [`Element::lanes`], numbers of a neuron side by side.
     ///
     /// # Panics
@@ -952,6 +958,10 @@ macro_rules! element {
 
             fn interleave(level: Level, images: &[Self], channels: usize, to: &mut [Self]) {
                 interleave::interleave(images, Self::lanes(level), channels, to);
+            }
+
+            fn interleave_planes(planes: &[Self], channels: usize, to: &mut [Self]) {
+                interleave::interleave_planes(planes, channels, to);
             }
 
             fn convolve_bundle(

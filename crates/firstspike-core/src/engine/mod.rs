@@ -26,6 +26,7 @@ pub(crate) use bundled::pays_in_bundles;
 pub(crate) use early_exit::EarlyExit;
 use early_exit::Settling;
 use rate::{RateScratch, RateState};
+use firstspike_simd::same_precision;
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -182,31 +183,20 @@ impl<T: Real> Workspace<T> {
 
     /// Loads an image: its values in the order of the input population's neurons.
     fn load<I: Real>(&mut self, network: &Network<T>, order: &[u32], image: &[I]) {
-        let convert = |x: &I| T::from_f64(x.to_f64());
         // Every value is written.
         self.values.resize(image.len(), T::ZERO);
-        let shape = network.populations()[0].shape;
+        let image = same_precision(image).unwrap_or_else(|| {
+            self.potentials.clear();
+            self.potentials.extend(image.iter().map(|x| T::from_f64(x.to_f64())));
+            &self.potentials
+        });
         if order.is_empty() {
-            for (value, x) in self.values.iter_mut().zip(image) {
-                *value = convert(x);
-            }
-        } else if !network.is_planar() {
-            for (&to, x) in order.iter().zip(image) {
-                self.values[to as usize] = convert(x);
-            }
-        } else if shape.channels == 3 {
-            // Pixel by pixel, so that memory is gone through once.
-            let (red, others) = image.split_at(shape.pixels());
-            let (green, blue) = others.split_at(shape.pixels());
-            let (pixels, _) = self.values.as_chunks_mut();
-            for (pixel, ((red, green), blue)) in pixels.iter_mut().zip(red.iter().zip(green).zip(blue)) {
-                *pixel = [convert(red), convert(green), convert(blue)];
-            }
+            self.values.copy_from_slice(image);
+        } else if network.is_planar() {
+            T::interleave_planes(image, network.populations()[0].shape.channels, &mut self.values);
         } else {
-            for (channel, plane) in image.chunks_exact(shape.pixels()).enumerate() {
-                for (pixel, x) in self.values.chunks_exact_mut(shape.channels).zip(plane) {
-                    pixel[channel] = convert(x);
-                }
+            for (&to, &x) in order.iter().zip(image) {
+                self.values[to as usize] = x;
             }
         }
     }
