@@ -465,6 +465,15 @@ unsafe fn accumulate<V: Vector, R: Rows>(
     let mut at = 0;
     // SAFETY: the tiles cover `at..n` without overlap and never reach past `n`; the rest is the caller's word.
     unsafe {
+        // The more of a row at once the better: it is on its way from the cache while the one before is added.
+        while V::REGISTERS >= 32 && at + 16 * V::LANES <= n {
+            accumulate_tile::<V, R, 16, 1>(acc.add(at), weights.add(at), stride, rows, values);
+            at += 16 * V::LANES;
+        }
+        while at + 8 * V::LANES <= n {
+            accumulate_tile::<V, R, 8, 1>(acc.add(at), weights.add(at), stride, rows, values);
+            at += 8 * V::LANES;
+        }
         while at + 4 * V::LANES <= n {
             accumulate_tile::<V, R, 4, 2>(acc.add(at), weights.add(at), stride, rows, values);
             at += 4 * V::LANES;
