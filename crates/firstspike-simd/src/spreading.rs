@@ -394,7 +394,8 @@ impl<T: Copy> Tile<T> {
         let lines = spreading.rows() * line;
         std::array::from_fn(|w| {
             let at = self.at + w * V::LANES;
-            self.weights.wrapping_add(at / line * lines + self.before + self.first * self.block.taps() * line + at % line)
+            self.weights
+                .wrapping_add(at / line * lines + self.before + self.first * self.block.taps() * line + at % line)
         })
     }
 

@@ -25,8 +25,8 @@ use bundled::Bundle;
 pub(crate) use bundled::pays_in_bundles;
 pub(crate) use early_exit::EarlyExit;
 use early_exit::Settling;
-use rate::{RateScratch, RateState};
 use firstspike_simd::same_precision;
+use rate::{RateScratch, RateState};
 use std::borrow::Cow;
 use std::time::Instant;
 
