@@ -1,9 +1,9 @@
 //! Descriptions of networks as JavaScript gives them, and what the kernel makes of them.
 
 use firstspike_core::{
-    Activation, AlphaSynapse, Amos, AveragePool, Bias, BiasSpike, Conv2d, DataType, Decode, Dense, Encoder, FewSpike,
-    Geometry, IntegrateAndFire, LeakyMembrane, Lif, MaxPool, Mean, Neuron, Population, Presentation, Projection,
-    Quartz, RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
+    Activation, AlphaSynapse, Amos, AveragePool, Bias, BiasSpike, DataType, Decode, Dense, Encoder, FewSpike, Geometry,
+    IntegrateAndFire, LeakyMembrane, Lif, MaxPool, Mean, Neuron, Population, Presentation, Projection, Quartz,
+    RawWeights, Real, Shape, Stage, Synapse, Ttfs, TtfsAlpha,
 };
 use napi::bindgen_prelude::{Float64Array, Uint8Array, Uint16Array, Uint32Array};
 use napi_derive::napi;
@@ -380,7 +380,7 @@ fn projection<T: Real>(from: &BindingProjection) -> Result<Projection<T>, String
             Synapse::Dense(Dense::new(input.into(), *outputs as usize, weights.raw()?, order.as_deref(), *transposed)?)
         }
         BindingSynapse::Conv2d { geometry, groups, weights } => {
-            Synapse::Conv2d(Box::new(Conv2d::new(geometry.into(), *groups as usize, weights.raw()?)?))
+            Synapse::convolution(geometry.into(), *groups as usize, weights.raw()?)?
         }
         BindingSynapse::Identity { shape } => Synapse::Identity(shape.into()),
     };

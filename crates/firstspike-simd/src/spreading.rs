@@ -188,6 +188,7 @@ impl Spreading {
         while part < channels && spikes.saturating_mul(part) < FEW * self.pixels() * channels {
             part *= 2;
         }
+        // A byte tells so many channels apart.
         part.min(1 << u8::BITS).clamp(1, channels)
     }
 
@@ -589,7 +590,7 @@ unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile
         unsafe {
             let mut visits = tile.visits_from(pixel, columns.step);
             let mut base = tile.base(spreading, pixel);
-            let mut to = tile.targets.add((row * width + column) * n + tile.at);
+            let mut to = tile.targets.wrapping_add((row * width + column) * n + tile.at);
             for _ in right.clone() {
                 let mut sums = [V::zero(); WIDTH];
                 tile.each(visits.now, base, |channel, value| {

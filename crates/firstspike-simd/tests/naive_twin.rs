@@ -585,6 +585,21 @@ fn minimal_filtering_is_as_exact_as_it_says() {
     }
 }
 
+/// Channels that a byte does not tell apart, in one part or in several, and few spikes or many of a pixel.
+#[test]
+fn spikes_of_many_channels_equal_the_naive_twin() {
+    let numbers: Vec<f64> = (0..31).map(|i| f64::from(i * 7 % 31) / 8.0 - 1.9).collect();
+    for (kernel, stride) in [(1, 1), (3, 1), (3, 2)] {
+        let axis = Axis { input: 4, output: 4 / stride, kernel, stride, dilation: 1, pad: (kernel as isize - 1) / 2 };
+        for inputs in [255, 256, 257, 600] {
+            for share in [0.0, 0.02, 0.3, 1.0] {
+                convolution::<f32>(axis, axis, [inputs, 17, 1], share, &numbers);
+                convolution::<f64>(axis, axis, [inputs, 17, 1], share, &numbers);
+            }
+        }
+    }
+}
+
 /// Kernels of which registers hold the weights, on images that these fit into or not, with windows beyond the border.
 #[test]
 fn depthwise_kernels_at_borders_equal_the_naive_twin() {

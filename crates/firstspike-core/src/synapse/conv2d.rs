@@ -410,8 +410,8 @@ impl<T: Real> Conv2d<T> {
             // A pixel's loop ends where the processor does not expect it, and its targets are loaded and stored; rows begin. All
             // weights that are beyond the second level of the cache come from there, in order, or of one tap spike by spike.
             let (pixel, own, load, fixed) = match kernel {
-                [1, 1] if beyond(1) => (12.0 + 2.0 * width, 1.1, 1.15, 0.0),
-                [1, 1] => (12.0 + 2.0 * width, 0.8, 0.8, 0.0),
+                [1, 1] if beyond(1) => (12.0 + 2.0 * width, 1.4, 1.29, 0.0),
+                [1, 1] => (12.0 + 2.0 * width, 0.85, 0.87, 0.0),
                 _ => {
                     let far = if beyond(1) { 0.025 * size_of_val(&*self.weights) as f64 } else { 0.0 };
                     (10.0 * width + 90.0 / input.width as f64, 0.95, 0.57, far)

@@ -25,6 +25,7 @@ use crate::real::Real;
 use crate::record::Counts;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
+use crate::weights::RawWeights;
 use fan_out::FanOut;
 use firstspike_simd::{Active, Level, SpreadScratch};
 use std::ops::AddAssign;
@@ -41,6 +42,24 @@ pub enum Synapse<T> {
 }
 
 impl<T: Real> Synapse<T> {
+    /// A convolution. That of a single pixel joins every neuron to every neuron, and is kept as such: then weights are rows of
+    /// all targets.
+    ///
+    /// # Errors
+    /// If sizes contradict each other.
+    pub fn convolution(geometry: Geometry, groups: usize, weights: RawWeights<'_>) -> Result<Self, String> {
+        let Geometry { input, output, kernel, .. } = geometry;
+        let pixels = [input.pixels(), output.pixels(), kernel[0] * kernel[1]];
+        if geometry.fault().is_none()
+            && groups == 1
+            && pixels == [1; 3]
+            && (0..2).all(|axis| geometry.taps(axis, 0).count == 1)
+        {
+            return Dense::new(input, output.channels, weights, None, true).map(Self::Dense);
+        }
+        Conv2d::new(geometry, groups, weights).map(|conv| Self::Conv2d(Box::new(conv)))
+    }
+
     /// Shape of the presynaptic side.
     pub fn input(&self) -> Shape {
         match self {
@@ -543,5 +562,43 @@ impl<T: Real> Projection<T> {
     /// Pairs of a neuron and an existing target: the multiply-adds of the dense computation.
     pub fn connections(&self) -> u64 {
         self.connections
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::DataType;
+
+    #[test]
+    fn a_convolution_of_a_single_pixel_is_dense() {
+        let geometry = |size: usize, pad: isize| Geometry {
+            input: Shape::new(size, size, 3),
+            output: Shape::new(1, 1, 2),
+            kernel: [1, 1],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pad: [pad, 0],
+        };
+        let bytes: Vec<u8> = (1..=6u8).flat_map(|weight| f32::from(weight).to_le_bytes()).collect();
+        let raw = || RawWeights { data_type: DataType::Float32, bytes: &bytes, input_scale: None, output_scale: None };
+        let synapse = |geometry, groups| Synapse::<f32>::convolution(geometry, groups, raw());
+        let rows = |synapse: &Synapse<f32>| {
+            let mut rows = Vec::new();
+            for neuron in 0..3 {
+                synapse.each_row(neuron, |first, weights| rows.push((neuron, first, weights.to_vec())));
+            }
+            rows
+        };
+        let single = synapse(geometry(1, 0), 1).unwrap();
+        assert!(matches!(single, Synapse::Dense(_)));
+        assert_eq!(single.outputs(), 2);
+        let conv = Synapse::Conv2d(Box::new(Conv2d::new(geometry(1, 0), 1, raw()).unwrap()));
+        assert_eq!(rows(&single), rows(&conv));
+        assert_eq!(rows(&single)[1], (1, 0, vec![2.0, 5.0]));
+        // A tap beside the pixel; more pixels; groups that do not divide the channels.
+        assert!(matches!(synapse(geometry(1, 1), 1).unwrap(), Synapse::Conv2d(_)));
+        assert!(matches!(synapse(geometry(2, 0), 1).unwrap(), Synapse::Conv2d(_)));
+        assert!(synapse(geometry(1, 0), 2).is_err());
     }
 }
