@@ -408,7 +408,7 @@ impl<T: Copy> Tile<T> {
     /// The visits to a row of pixels, from one on, each so many pixels further on.
     ///
     /// # Safety
-    /// There must be such a pixel.
+    /// There must be such a pixel, or be one a step before.
     #[inline(always)]
     unsafe fn visits_from(&self, pixel: usize, step: usize) -> Visits {
         // SAFETY: the caller's word; behind the last pixel there are two steps more.
