@@ -1,9 +1,18 @@
 //! The two precisions.
 
-use firstspike_simd::Element;
+use firstspike_simd::{Element, same_precision};
 use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+/// Numbers in a precision: themselves where it is theirs, else converted, in memory that is given.
+pub(crate) fn in_precision<'a, T: Real, I: Real>(numbers: &'a [I], memory: &'a mut Vec<T>) -> &'a [T] {
+    same_precision(numbers).unwrap_or_else(|| {
+        memory.clear();
+        memory.extend(numbers.iter().map(|x| T::from_f64(x.to_f64())));
+        memory
+    })
+}
 
 /// `f32` or `f64`.
 pub trait Real:

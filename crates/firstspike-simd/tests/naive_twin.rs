@@ -280,7 +280,8 @@ proptest! {
 
     #[test]
     fn every_level_equals_the_naive_twin(
-        targets in 1usize..150,
+        // Up to the widest tiles, and more than one of them.
+        targets in prop_oneof![1usize..150, 250usize..600],
         padding in prop_oneof![Just(0usize), 1usize..9],
         rows in 1usize..12,
         base in 0u32..1000,

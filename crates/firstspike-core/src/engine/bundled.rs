@@ -9,10 +9,10 @@ use super::Workspace;
 use crate::aligned::Aligned;
 use crate::network::{NOWHERE, Network, Population, Stage};
 use crate::neuron::{Neuron, Timing};
-use crate::real::Real;
+use crate::real::{Real, in_precision};
 use crate::record::Counts;
 use crate::synapse::{Path, PoolScratch, Projection, Sums};
-use firstspike_simd::{Active, BundleCounts, same_precision};
+use firstspike_simd::{Active, BundleCounts};
 
 /// Bytes of a population in all images of a bundle, at most: what a second-level cache holds.
 const CACHED: usize = 1 << 20;
@@ -249,11 +249,7 @@ fn interleave<T: Real, I: Real>(
     let Population { shape, stage: Stage::Input { order, .. }, .. } = &network.populations()[0] else {
         unreachable!("the first population is the input")
     };
-    let images = same_precision(images).unwrap_or_else(|| {
-        converted.clear();
-        converted.extend(images.iter().map(|x| T::from_f64(x.to_f64())));
-        converted
-    });
+    let images = in_precision(images, converted);
     if order.is_empty() || network.is_planar() {
         let channels = if network.is_planar() { shape.channels } else { 1 };
         T::interleave(network.level(), images, channels, values);

@@ -13,7 +13,7 @@ mod stepped;
 use crate::disturbance::{Disturbance, Disturbed};
 use crate::network::{NOWHERE, Network, Stage};
 use crate::neuron::{Amos, FewSpike, QuartzState, Scale, Timing, Window};
-use crate::real::Real;
+use crate::real::{Real, in_precision};
 use crate::record::{Counts, Exits, Record};
 use crate::signal::Signal;
 use crate::synapse::{Paths, PoolScratch, PoolState};
@@ -25,7 +25,6 @@ use bundled::Bundle;
 pub(crate) use bundled::pays_in_bundles;
 pub(crate) use early_exit::EarlyExit;
 use early_exit::Settling;
-use firstspike_simd::same_precision;
 use rate::{RateScratch, RateState};
 use std::borrow::Cow;
 use std::time::Instant;
@@ -185,11 +184,7 @@ impl<T: Real> Workspace<T> {
     fn load<I: Real>(&mut self, network: &Network<T>, order: &[u32], image: &[I]) {
         // Every value is written.
         self.values.resize(image.len(), T::ZERO);
-        let image = same_precision(image).unwrap_or_else(|| {
-            self.potentials.clear();
-            self.potentials.extend(image.iter().map(|x| T::from_f64(x.to_f64())));
-            &self.potentials
-        });
+        let image = in_precision(image, &mut self.potentials);
         if order.is_empty() {
             self.values.copy_from_slice(image);
         } else if network.is_planar() {
