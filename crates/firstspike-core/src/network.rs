@@ -42,8 +42,18 @@ impl<T: Real> Bias<T> {
         potentials.clear();
         potentials.reserve(shape.len());
         if !self.classes.is_empty() {
-            for pixel in 0..shape.pixels() {
-                potentials.extend_from_slice(self.of_pixel(pixel, shape.channels));
+            let mut above: &[u16] = &[];
+            for (y, classes) in self.classes.chunks_exact(shape.width).enumerate() {
+                // Most rows are like those above them.
+                if classes == above {
+                    let end = potentials.len();
+                    potentials.extend_from_within(end - shape.width * shape.channels..);
+                } else {
+                    for pixel in (y * shape.width..).take(shape.width) {
+                        potentials.extend_from_slice(self.of_pixel(pixel, shape.channels));
+                    }
+                }
+                above = classes;
             }
             return;
         }

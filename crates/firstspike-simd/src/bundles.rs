@@ -2,7 +2,7 @@
 //! a register for each neuron: no channel is too many or too few for a register, and a weight serves all images.
 
 use crate::convolution::{Sliding, Taps};
-use crate::vector::Vector;
+use crate::vector::{Vector, own_register};
 
 /// What is counted in a bundle, pixel by pixel and image by image.
 #[derive(Debug)]
@@ -276,7 +276,7 @@ unsafe fn sum_active<V: Vector, const WIDTH: usize>(
             for key in begin..end {
                 let key = *keys.add(key) as usize;
                 let value = V::load(values.add(key * V::LANES));
-                let weights = weights.wrapping_add(key * width);
+                let weights = own_register(weights.wrapping_add(key * width));
                 for (channel, sum) in sums.iter_mut().enumerate() {
                     *sum = sum.add_product(value, V::splat(*weights.add(channel)));
                 }

@@ -2,7 +2,7 @@
 //! the last.
 
 use crate::depthwise;
-use crate::vector::{Vector, prefetch};
+use crate::vector::{Vector, own_register, prefetch};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -356,20 +356,22 @@ impl Part {
     }
 }
 
-/// Adds spikes to the targets.
+/// Adds spikes to the targets, or to a `bias` of each channel if there is one.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; targets, weights and `starts` must have the sizes of `sliding`, and
+/// The instruction set of `V` must be available; targets, bias, weights and `starts` must have the sizes of `sliding`, and
 /// there must be a value for each key. Keys may be anything: their rows are clamped to those there are.
 #[inline(always)]
 pub(crate) unsafe fn convolve_spikes<V: Vector>(
     sliding: &Sliding,
     targets: *mut V::Scalar,
+    bias: Option<*const V::Scalar>,
     weights: *const V::Scalar,
     spikes: Spikes<'_, V::Scalar>,
 ) {
     let part = Part::of::<V>(sliding, spikes.keys.len());
-    let tile = Tile { targets, begin: (targets, sliding.outputs), weights, at: 0, tail: 0 };
+    let begin = bias.map_or((targets.cast_const(), sliding.outputs), |bias| (bias, 0));
+    let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
     tiles!(V, sliding, sliding.outputs, tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
 }
 
@@ -387,9 +389,10 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
     // lie within `rows * columns * n`.
     unsafe {
         let weights = tile.weights.add(tile.at);
+        let (mut begin, mut apart) = tile.begin;
         for ky in (0..sliding.kernel[0]).step_by(part.taps[0]) {
             for kx in (0..sliding.kernel[1]).step_by(part.taps[1]) {
-                let mut to = tile.targets.add(tile.at);
+                let (mut to, mut from) = (tile.targets.add(tile.at), begin.add(tile.at));
                 for &rows in &sliding.rows {
                     let rows = rows.within(ky, part.taps[0], sliding.dilation[0]);
                     for &columns in &sliding.columns {
@@ -397,7 +400,7 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
                         let (stretches, pixels, step) = sliding.stretches(columns);
                         let mut sums = [[V::zero(); WIDTH]; SPLIT];
                         for (k, sum) in sums[0].iter_mut().enumerate() {
-                            *sum = load::<V, WIDTH, TAIL>(to, k, tile.tail);
+                            *sum = load::<V, WIDTH, TAIL>(from, k, tile.tail);
                         }
                         for (tap, line) in sliding.lines(rows) {
                             for j in 0..stretches {
@@ -409,7 +412,8 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
                                 let add = |lane: &mut [V; WIDTH], i: usize| {
                                     let row = (*keys.get_unchecked(i) as usize).wrapping_add(offset);
                                     debug_assert!(row <= last, "a spike outside of its pixel");
-                                    let (value, row) = (V::splat(*values.add(i)), weights.add(row.min(last) * n));
+                                    let (value, row) =
+                                        (V::splat(*values.add(i)), own_register(weights.add(row.min(last) * n)));
                                     for (k, sum) in lane.iter_mut().enumerate() {
                                         *sum = sum.add_product(value, load::<V, WIDTH, TAIL>(row, k, tile.tail));
                                     }
@@ -437,9 +441,11 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
                             }
                             store::<V, WIDTH, TAIL>(sum, to, k, tile.tail);
                         }
-                        to = to.add(n);
+                        (to, from) = (to.add(n), from.add(apart));
                     }
                 }
+                // Other parts are added to this one.
+                (begin, apart) = (tile.targets, n);
             }
         }
     }

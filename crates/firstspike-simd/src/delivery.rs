@@ -4,7 +4,7 @@
 use crate::gates::Number;
 use crate::grid::NOTHING;
 use crate::kernels::MOST_LANES;
-use crate::vector::Vector;
+use crate::vector::{Vector, own_register};
 use std::ops::Range;
 
 /// Spikes of a population: a bit for each neuron and step.
@@ -330,8 +330,9 @@ unsafe fn sum_up<V: Vector, const WIDTH: usize, const TAIL: bool>(
             *sum = load(to.add(k * V::LANES));
         }
         for &place in places {
+            let row = own_register(weights.add(place as usize));
             for (k, sum) in sums.iter_mut().enumerate() {
-                *sum = sum.add_product(value, load(weights.add(place as usize + k * V::LANES)));
+                *sum = sum.add_product(value, load(row.add(k * V::LANES)));
             }
         }
         for (k, sum) in sums.into_iter().enumerate() {

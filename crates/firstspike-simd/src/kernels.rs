@@ -11,8 +11,8 @@ use crate::level::{Isa, Level};
 use crate::pooling::{self, Pooling};
 use crate::spreading::{self, SpreadScratch, Spreading};
 use crate::stamps::{self, Stamps};
-use crate::vector::Vector;
 use crate::vector::plain::Plain;
+use crate::vector::{Vector, own_register};
 use crate::winograd::{self, Winograd};
 
 #[cfg(target_arch = "aarch64")]
@@ -39,12 +39,13 @@ pub trait Element: Copy + 'static {
     /// `starts[p]..starts[p + 1]`.
     ///
     /// # Panics
-    /// If targets, weights or `starts` have other sizes than `sliding`, a value is missing, `starts` leads out of the
+    /// If targets, bias, weights or `starts` have other sizes than `sliding`, a value is missing, `starts` leads out of the
     /// list, or there are groups.
     fn convolve_spikes(
         level: Level,
         sliding: &Sliding,
         targets: &mut [Self],
+        bias: Option<&[Self]>,
         weights: &[Self],
         spikes: Listed<'_, Self>,
     );
@@ -53,12 +54,13 @@ pub trait Element: Copy + 'static {
     /// with.
     ///
     /// # Panics
-    /// If targets, packed weights or `starts` have other sizes than `spreading`, a value is missing, `starts` leads out of
+    /// If targets, bias, packed weights or `starts` have other sizes than `spreading`, a value is missing, `starts` leads out of
     /// the list, keys do not ascend, or one is not of its pixel.
     fn spread_spikes(
         level: Level,
         spreading: &Spreading,
         targets: &mut [Self],
+        bias: Option<&[Self]>,
         packed: &[Self],
         spikes: Listed<'_, Self>,
         scratch: &mut SpreadScratch<Self>,
@@ -388,7 +390,7 @@ unsafe fn accumulate_tile<V: Vector, R: Rows, const WIDTH: usize, const SPLIT: u
         while i + SPLIT <= rows.len() {
             for (split, lane) in sums.iter_mut().enumerate() {
                 let value = V::splat(*values.add(i + split));
-                let row = weights.add(rows.row(i + split) * stride);
+                let row = own_register(weights.add(rows.row(i + split) * stride));
                 for (k, sum) in lane.iter_mut().enumerate() {
                     *sum = sum.add_product(value, V::load(row.add(k * V::LANES)));
                 }
@@ -397,7 +399,7 @@ unsafe fn accumulate_tile<V: Vector, R: Rows, const WIDTH: usize, const SPLIT: u
         }
         while i < rows.len() {
             let value = V::splat(*values.add(i));
-            let row = weights.add(rows.row(i) * stride);
+            let row = own_register(weights.add(rows.row(i) * stride));
             for (k, sum) in sums[0].iter_mut().enumerate() {
                 *sum = sum.add_product(value, V::load(row.add(k * V::LANES)));
             }
@@ -540,11 +542,12 @@ macro_rules! compile {
             pub(super) unsafe fn convolve_spikes(
                 sliding: &Sliding,
                 targets: *mut $scalar,
+                bias: Option<*const $scalar>,
                 weights: *const $scalar,
                 spikes: Spikes<'_, $scalar>,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { convolution::convolve_spikes::<$vector>(sliding, targets, weights, spikes) }
+                unsafe { convolution::convolve_spikes::<$vector>(sliding, targets, bias, weights, spikes) }
             }
 
             /// # Safety
@@ -553,12 +556,13 @@ macro_rules! compile {
             pub(super) unsafe fn spread_spikes(
                 spreading: &Spreading,
                 targets: *mut $scalar,
+                bias: Option<*const $scalar>,
                 weights: *const $scalar,
                 spikes: Spikes<'_, $scalar>,
                 scratch: &mut SpreadScratch<$scalar>,
             ) {
                 // SAFETY: the caller's word.
-                unsafe { spreading::spread::<$vector>(spreading, targets, weights, spikes, scratch) }
+                unsafe { spreading::spread::<$vector>(spreading, targets, bias, weights, spikes, scratch) }
             }
 
             /// # Safety
@@ -916,22 +920,26 @@ macro_rules! element {
                 level: Level,
                 sliding: &Sliding,
                 targets: &mut [Self],
+                bias: Option<&[Self]>,
                 weights: &[Self],
                 Listed { keys, values, starts }: Listed<'_, Self>,
             ) {
                 assert!(values.len() >= keys.len(), "every spike has a value");
                 assert_eq!(sliding.groups(), 1, "spikes are added one by one where all channels see each other");
                 assert_eq!(starts.len(), sliding.pixels() + 1, "every pixel's spikes begin somewhere");
+                assert!(bias.is_none_or(|bias| bias.len() >= sliding.outputs()), "every channel has a bias");
                 check_sizes(sliding, targets.len(), weights.len());
                 let spikes = Spikes { keys, values: values.as_ptr(), starts };
                 let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
-                element!(@ level, $levels, convolve_spikes(sliding, targets, weights, spikes));
+                let bias = bias.map(<[Self]>::as_ptr);
+                element!(@ level, $levels, convolve_spikes(sliding, targets, bias, weights, spikes));
             }
 
             fn spread_spikes(
                 level: Level,
                 spreading: &Spreading,
                 targets: &mut [Self],
+                bias: Option<&[Self]>,
                 packed: &[Self],
                 Listed { keys, values, starts }: Listed<'_, Self>,
                 scratch: &mut SpreadScratch<Self>,
@@ -940,9 +948,20 @@ macro_rules! element {
                 assert_eq!(starts.len(), spreading.pixels() + 1, "every pixel's spikes begin somewhere");
                 assert_eq!(targets.len(), spreading.targets(), "every target exists");
                 assert_eq!(packed.len(), spreading.packed::<Self>(), "every tap has weights");
+                assert!(bias.is_none_or(|bias| bias.len() >= spreading.outputs()), "every channel has a bias");
+                let bias = bias.filter(|bias| {
+                    // Targets that the first spikes do not reach would not begin.
+                    let begins = spreading.begins();
+                    if !begins {
+                        let bias = &bias[..spreading.outputs()];
+                        targets.chunks_exact_mut(bias.len()).for_each(|targets| targets.copy_from_slice(bias));
+                    }
+                    begins
+                });
                 let spikes = Spikes { keys, values: values.as_ptr(), starts };
                 let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
-                element!(@ level, $levels, spread_spikes(spreading, targets, weights, spikes, scratch));
+                let bias = bias.map(<[Self]>::as_ptr);
+                element!(@ level, $levels, spread_spikes(spreading, targets, bias, weights, spikes, scratch));
             }
 
             fn convolve_values(

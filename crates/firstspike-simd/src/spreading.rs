@@ -4,7 +4,7 @@
 //! side, with margins, so that pixels at the border are like all others.
 
 use crate::convolution::Spikes;
-use crate::vector::Vector;
+use crate::vector::{Vector, own_register};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -74,6 +74,12 @@ struct Stretch {
 }
 
 impl Stretch {
+    /// Whether it reaches all of so many outputs.
+    fn covers(self, outputs: usize) -> bool {
+        let (existing, first) = self.existing(outputs);
+        (existing.len(), first) == (outputs, 0)
+    }
+
     /// Outputs that it reaches, those beyond the border too.
     fn cells(self) -> usize {
         self.count + self.taps - 1
@@ -140,9 +146,23 @@ impl Spreading {
         self.input[0] * self.input[1]
     }
 
+    /// Whether the first block reaches all outputs, so that they can begin at something else than what they hold.
+    pub(crate) fn begins(&self) -> bool {
+        let [height, width, _] = self.output;
+        self.blocks.first().is_some_and(|block| {
+            let Block { rows, columns } = block.within(self.above, height);
+            rows.covers(height) && columns.covers(width)
+        })
+    }
+
     /// Numbers that come out.
     pub(crate) fn targets(&self) -> usize {
         self.output.iter().product()
+    }
+
+    /// Channels of an output pixel.
+    pub(crate) fn outputs(&self) -> usize {
+        self.output[2]
     }
 
     /// Rows of packed weights of each line of output channels: so many channels as a line of the cache holds.
@@ -303,15 +323,16 @@ impl<T: Copy + Default> SpreadScratch<T> {
     }
 }
 
-/// Adds spikes to the targets.
+/// Adds spikes to the targets, or to a `bias` of each channel if there is one.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; targets and packed weights must have the sizes of `spreading`, there must
-/// be a value for each key.
+/// The instruction set of `V` must be available; targets, bias and packed weights must have the sizes of `spreading`, which
+/// begins where there is a bias ([`Spreading::begins`]), and there must be a value for each key.
 #[inline(always)]
 pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
     spreading: &Spreading,
     targets: *mut V::Scalar,
+    bias: Option<*const V::Scalar>,
     weights: *const V::Scalar,
     spikes: Spikes<'_, V::Scalar>,
     scratch: &mut SpreadScratch<V::Scalar>,
@@ -334,6 +355,7 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
             _ => 8,
         };
         let mut before = 0;
+        let mut bias = bias;
         for block in spreading.blocks.iter() {
             let block = block.within(spreading.above, spreading.output[0]);
             for part in 0..parts {
@@ -343,6 +365,7 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
                     bytes: scratch.bytes.as_ptr(),
                     first: part * spreading.part(spikes.keys.len()),
                     targets,
+                    begin: bias.take().map_or((targets.cast_const(), outputs), |bias| (bias, 0)),
                     weights,
                     between,
                     at,
@@ -378,6 +401,8 @@ struct Tile<T> {
     /// The first channel.
     first: usize,
     targets: *mut T,
+    /// What is added to, and from one pixel's to the next.
+    begin: (*const T, usize),
     weights: *const T,
     /// Memory for sums between rows of pixels.
     between: *mut T,
@@ -554,22 +579,48 @@ macro_rules! each {
     };
 }
 
-/// Adds registers to targets, the last of which may be one that the channels do not fill.
-///
-/// # Safety
-/// The instruction set of `V` must be available; targets must exist: all lanes of all registers, and `tail` of the last.
-#[inline(always)]
-unsafe fn add<V: Vector, const WIDTH: usize>(to: *mut V::Scalar, more: [V; WIDTH], tail: usize) {
-    // SAFETY: the caller's word.
-    unsafe {
-        each!(w < WIDTH, {
-            let to = to.add(w * V::LANES);
-            if w == WIDTH - 1 && tail < V::LANES {
-                V::load_first(to, tail).add(more[w]).store_first(to, tail);
-            } else {
-                V::load(to).add(more[w]).store(to);
-            }
-        });
+/// A pixel's targets, and what is added to.
+#[derive(Clone, Copy)]
+struct Pixel<T> {
+    to: *mut T,
+    begin: *const T,
+}
+
+impl<T: Copy> Tile<T> {
+    /// The targets of a pixel, counted row by row. It need not exist.
+    #[inline(always)]
+    fn pixel(&self, spreading: &Spreading, pixel: usize) -> Pixel<T> {
+        let ([_, _, n], (begin, apart)) = (spreading.output, self.begin);
+        Pixel {
+            to: self.targets.wrapping_add(pixel.wrapping_mul(n).wrapping_add(self.at)),
+            begin: begin.wrapping_add(pixel.wrapping_mul(apart).wrapping_add(self.at)),
+        }
+    }
+
+    /// So many pixels further on.
+    #[inline(always)]
+    fn further(&self, spreading: &Spreading, Pixel { to, begin }: Pixel<T>, pixels: usize) -> Pixel<T> {
+        let [_, _, n] = spreading.output;
+        Pixel { to: to.wrapping_add(pixels * n), begin: begin.wrapping_add(pixels * self.begin.1) }
+    }
+
+    /// Adds registers to a pixel, the last of which may be one that the channels do not fill.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be available, and the pixel must exist.
+    #[inline(always)]
+    unsafe fn add<V: Vector<Scalar = T>, const WIDTH: usize>(&self, Pixel { to, begin }: Pixel<T>, more: [V; WIDTH]) {
+        // SAFETY: the caller's word.
+        unsafe {
+            each!(w < WIDTH, {
+                let (to, begin) = (to.add(w * V::LANES), begin.add(w * V::LANES));
+                if w == WIDTH - 1 && self.tail < V::LANES {
+                    V::load_first(begin, self.tail).add(more[w]).store_first(to, self.tail);
+                } else {
+                    V::load(begin).add(more[w]).store(to);
+                }
+            });
+        }
     }
 }
 
@@ -580,7 +631,7 @@ unsafe fn add<V: Vector, const WIDTH: usize>(to: *mut V::Scalar, more: [V; WIDTH
 #[inline(always)]
 unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile: Tile<V::Scalar>) {
     let Block { rows, columns } = tile.block;
-    let ([_, across, _], [height, width, n]) = (spreading.input, spreading.output);
+    let ([_, across, _], [height, width, _]) = (spreading.input, spreading.output);
     let line = LINE / size_of::<V::Scalar>();
     let weights: [_; WIDTH] = tile.registers::<V, WIDTH>(spreading);
     let ((down, row), (right, column)) = (rows.existing(height), columns.existing(width));
@@ -590,7 +641,7 @@ unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile
         unsafe {
             let mut visits = tile.visits_from(pixel, columns.step);
             let mut base = tile.base(spreading, pixel);
-            let mut to = tile.targets.wrapping_add((row * width + column) * n + tile.at);
+            let mut to = tile.pixel(spreading, row * width + column);
             for _ in right.clone() {
                 let mut sums = [V::zero(); WIDTH];
                 tile.each(visits.now, base, |channel, value| {
@@ -600,9 +651,9 @@ unsafe fn walk_points<V: Vector, const WIDTH: usize>(spreading: &Spreading, tile
                     });
                 });
                 visits.step();
-                add(to, sums, tile.tail);
+                tile.add(to, sums);
                 base += columns.step * spreading.input[2];
-                to = to.wrapping_add(n);
+                to = tile.further(spreading, to, 1);
             }
         }
     }
@@ -618,7 +669,7 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
     tile: Tile<V::Scalar>,
 ) {
     let Block { rows, columns } = tile.block;
-    let ([_, across, _], [height, width, n]) = (spreading.input, spreading.output);
+    let ([_, across, _], [height, width, _]) = (spreading.input, spreading.output);
     let line = LINE / size_of::<V::Scalar>();
     let row_length = ROWS * COLUMNS * line;
     let weights: [_; WIDTH] = tile.registers::<V, WIDTH>(spreading);
@@ -626,8 +677,8 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
     // Which cells of a row of outputs have targets, and where those of the first cell would be.
     let targets = |row: usize| {
         let existing = if down.contains(&row) { right.clone() } else { 0..0 };
-        let row = tile.targets.wrapping_add((above + row).wrapping_sub(down.start).wrapping_mul(width * n) + tile.at);
-        (row.wrapping_add(left * n).wrapping_sub(right.start * n), existing)
+        let row = (above + row).wrapping_sub(down.start).wrapping_mul(width);
+        (tile.pixel(spreading, row.wrapping_add(left).wrapping_sub(right.start)), existing)
     };
     // The sums that each row of taps but the first goes on with, as the row before has left them: so many registers for each
     // cell, row by row.
@@ -676,7 +727,7 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                 tile.each(visits.now, base, |channel, value| {
                     let value = V::splat(value);
                     each!(w < WIDTH, {
-                        let row = weights[w].add(channel * row_length);
+                        let row = own_register(weights[w].add(channel * row_length));
                         each!(
                             k < ROWS,
                             each!(j < COLUMNS, {
@@ -691,7 +742,7 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                     if k + 1 < ROWS {
                         store(cells, k + 1, 0, sums[k][COLUMNS - 1]);
                     } else if column.wrapping_sub(begin) < count {
-                        add(to, sums[k][COLUMNS - 1], tile.tail);
+                        tile.add(to, sums[k][COLUMNS - 1]);
                     }
                     if COLUMNS > 2 {
                         sums[k][2] = sums[k][1];
@@ -702,7 +753,7 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                 });
                 base += columns.step * spreading.input[2];
                 cells = cells.add(cell);
-                to = to.wrapping_add(n);
+                to = tile.further(spreading, to, 1);
             }
             each!(
                 j < COLUMNS,
@@ -713,7 +764,7 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
                         if k + 1 < ROWS {
                             store(tile.between, k + 1, column, sums[k][j]);
                         } else if existing.contains(&column) {
-                            add(to.wrapping_add((column - columns.count) * n), sums[k][j], tile.tail);
+                            tile.add(tile.further(spreading, to, column - columns.count), sums[k][j]);
                         }
                     );
                 }
@@ -723,7 +774,7 @@ unsafe fn walk<V: Vector, const ROWS: usize, const COLUMNS: usize, const WIDTH: 
         for (row, left) in (rows.count..).zip((1..ROWS).rev()) {
             let (to, existing) = targets(row);
             for column in existing {
-                add(to.wrapping_add(column * n), load(tile.between, left, column), tile.tail);
+                tile.add(tile.further(spreading, to, column), load(tile.between, left, column));
             }
         }
     }

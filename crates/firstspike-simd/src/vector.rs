@@ -18,6 +18,23 @@ pub(crate) fn prefetch<T>(from: *const T) {
     let _ = from;
 }
 
+/// The same address, as if nothing were known about where it comes from: what is loaded behind it is then addressed by one
+/// register and a distance. Intel's processors split a multiplication whose operand is addressed by two registers.
+#[inline(always)]
+pub(crate) fn own_register<T>(address: *const T) -> *const T {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut own = address;
+        // SAFETY: there is no instruction.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) own, options(pure, nomem, nostack, preserves_flags));
+        }
+        own
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    address
+}
+
 /// A register of [`Vector::LANES`] floats.
 ///
 /// Every method is `unsafe` for one common reason: the caller must run where the instruction set is available, and

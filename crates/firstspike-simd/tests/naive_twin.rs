@@ -165,20 +165,26 @@ fn convolution<T: Float>(
             .collect();
         assert_eq!(starts, begins, "{level}");
 
+        let bias: Vec<T> = start.iter().copied().cycle().take(outputs).collect();
+        let begun: Vec<T> = bias.iter().copied().cycle().take(start.len()).collect();
+        let moved = |(exact, (&from, &to)): (&f64, (&T, &T))| exact - from.to_f64() + to.to_f64();
+        let expected: Vec<f64> = exact.iter().zip(start.iter().zip(&begun)).map(moved).collect();
+        let moved = |(magnitude, (&from, &to)): (&f64, (&T, &T))| magnitude + from.to_f64().abs() + to.to_f64().abs();
+        let begun_magnitude: Vec<f64> = magnitude.iter().zip(start.iter().zip(&begun)).map(moved).collect();
+        let unset = || vec![T::from_f64(f64::NAN); start.len()];
+
         if groups == 1 {
-            let mut acc = start.clone();
-            T::convolve_spikes(
-                level,
-                &sliding,
-                &mut acc,
-                &weights,
-                Listed { keys: &keys, values: &found, starts: &starts },
-            );
-            check(level, &acc, &exact, &magnitude, terms);
             let spikes = Listed { keys: &keys, values: &found, starts: &starts };
-            check_bands((rows.output, size), &acc, &start, |rows, targets| {
-                T::convolve_spikes(level, &sliding.band(rows), targets, &weights, spikes);
-            });
+            for (bias, start, exact, magnitude) in
+                [(None, start.clone(), &exact, &magnitude), (Some(&*bias), unset(), &expected, &begun_magnitude)]
+            {
+                let mut acc = start.clone();
+                T::convolve_spikes(level, &sliding, &mut acc, bias, &weights, spikes);
+                check(level, &acc, exact, magnitude, terms);
+                check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                    T::convolve_spikes(level, &sliding.band(rows), targets, bias, &weights, spikes);
+                });
+            }
             if rows.dilation == 1 && columns.dilation == 1 {
                 let spreading = Spreading::new(
                     [rows.input, columns.input, inputs],
@@ -189,30 +195,29 @@ fn convolution<T: Float>(
                 );
                 let mut packed = vec![T::from_f64(0.0); spreading.packed::<T>()];
                 spreading.pack(&weights, &mut packed);
-                let (mut acc, mut scratch) = (start.clone(), SpreadScratch::default());
-                T::spread_spikes(level, &spreading, &mut acc, &packed, spikes, &mut scratch);
-                check(level, &acc, &exact, &magnitude, terms);
-                check_bands((rows.output, size), &acc, &start, |rows, targets| {
-                    T::spread_spikes(level, &spreading.band(rows), targets, &packed, spikes, &mut scratch);
-                });
+                let mut scratch = SpreadScratch::default();
+                for (bias, start, exact, magnitude) in
+                    [(None, start.clone(), &exact, &magnitude), (Some(&*bias), unset(), &expected, &begun_magnitude)]
+                {
+                    let mut acc = start.clone();
+                    T::spread_spikes(level, &spreading, &mut acc, bias, &packed, spikes, &mut scratch);
+                    check(level, &acc, exact, magnitude, terms);
+                    check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                        T::spread_spikes(level, &spreading.band(rows), targets, bias, &packed, spikes, &mut scratch);
+                    });
+                }
             }
         }
 
         let mut acc = start.clone();
         T::convolve_values(level, &sliding, &mut acc, None, &weights, &values);
         check(level, &acc, &exact, &magnitude, terms);
-        let bias: Vec<T> = start.iter().copied().cycle().take(outputs).collect();
-        let begun: Vec<T> = bias.iter().copied().cycle().take(start.len()).collect();
-        let moved = |(exact, (&from, &to)): (&f64, (&T, &T))| exact - from.to_f64() + to.to_f64();
-        let expected: Vec<f64> = exact.iter().zip(start.iter().zip(&begun)).map(moved).collect();
-        let mut acc = vec![T::from_f64(f64::NAN); start.len()];
+        let mut acc = unset();
         T::convolve_values(level, &sliding, &mut acc, Some(&bias), &weights, &values);
         check_bands((rows.output, size), &acc, &start, |rows, targets| {
             T::convolve_values(level, &sliding.band(rows), targets, Some(&bias), &weights, &values);
         });
-        let moved = |(magnitude, (&from, &to)): (&f64, (&T, &T))| magnitude + from.to_f64().abs() + to.to_f64().abs();
-        let magnitude: Vec<f64> = magnitude.iter().zip(start.iter().zip(&begun)).map(moved).collect();
-        check(level, &acc, &expected, &magnitude, terms);
+        check(level, &acc, &expected, &begun_magnitude, terms);
 
         let mut rectified = values.clone();
         T::rectify(level, &mut rectified, inputs, [0.0, 1.5].map(T::from_f64), &mut starts);
@@ -1117,6 +1122,7 @@ fn spikes_of_groups_are_refused() {
         Level::best(),
         &sliding,
         &mut [0.0; 2],
+        None,
         &[0.0; 2],
         Listed { keys: &[], values: &[], starts: &[0, 0] },
     );
@@ -1204,6 +1210,7 @@ fn missing_targets_are_refused() {
         Level::best(),
         &pixel(),
         &mut [0.0; 2],
+        None,
         &[0.0; 6],
         Listed { keys: &[], values: &[], starts: &[0, 0] },
     );
@@ -1216,6 +1223,7 @@ fn spikes_that_are_not_there_are_refused() {
         Level::best(),
         &pixel(),
         &mut [0.0; 3],
+        None,
         &[0.0; 6],
         Listed { keys: &[0], values: &[1.0], starts: &[0, 2] },
     );
@@ -1285,7 +1293,7 @@ fn spread_keys(keys: &[u32], starts: &[u32]) {
     let spreading = Spreading::new([1, 2, 2], [1, 2, 1], [1, 1], [1, 1], [0, 0]);
     let packed = vec![1.0f32; spreading.packed::<f32>()];
     let spikes = Listed { keys, values: &vec![1.0; keys.len()], starts };
-    f32::spread_spikes(Level::best(), &spreading, &mut [0.0; 2], &packed, spikes, &mut SpreadScratch::default());
+    f32::spread_spikes(Level::best(), &spreading, &mut [0.0; 2], None, &packed, spikes, &mut SpreadScratch::default());
 }
 
 #[test]

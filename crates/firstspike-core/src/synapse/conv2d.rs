@@ -615,15 +615,19 @@ impl<T: Real> Conv2d<T> {
             (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, sums.begun()),
             (Way::Spread | Way::Stamp, None, Some(spread)) => {
                 let packed = spread.packed(&self.weights);
+                let (sums, bias) = sums.parts();
                 let kernel = (&spread.spreading, Spreading::band);
-                bands.run(kernel, sums.begun(), &mut scratch.bands, |spreading, sums, scratch| {
-                    T::spread_spikes(level, spreading, sums, packed, listed, &mut scratch.spreading);
+                bands.run(kernel, sums, &mut scratch.bands, |spreading, sums, scratch| {
+                    T::spread_spikes(level, spreading, sums, bias, packed, listed, &mut scratch.spreading);
                 });
             }
             _ if self.groups != 1 => self.gather_groups(level, spikes, sums.begun()),
-            _ => bands.run((&self.sliding, Sliding::band), sums.begun(), &mut scratch.bands, |sliding, sums, _| {
-                T::convolve_spikes(level, sliding, sums, &self.weights, listed);
-            }),
+            _ => {
+                let (sums, bias) = sums.parts();
+                bands.run((&self.sliding, Sliding::band), sums, &mut scratch.bands, |sliding, sums, _| {
+                    T::convolve_spikes(level, sliding, sums, bias, &self.weights, listed);
+                });
+            }
         }
         Path::Events
     }
