@@ -218,6 +218,8 @@ pub struct Network<T> {
     early_exit: Result<EarlyExit, String>,
     /// Populations that each population is the last to read.
     last_reads: Vec<Vec<usize>>,
+    /// Where the values of each population may be written at once: see [`Network::joined`].
+    joined: Vec<Option<(usize, usize)>>,
     /// Populations and projections that each population drives.
     targets: Vec<Vec<(usize, usize)>>,
     level: Level,
@@ -263,6 +265,7 @@ impl<T: Real> Network<T> {
                         last_reads[reader].push(source);
                     }
                 }
+                let joined = joined(&populations);
                 Ok(Self {
                     populations,
                     timings,
@@ -273,6 +276,7 @@ impl<T: Real> Network<T> {
                     planar,
                     disturbed: false,
                     last_reads,
+                    joined,
                     targets,
                     level,
                 })
@@ -405,6 +409,12 @@ impl<T: Real> Network<T> {
         &self.last_reads[reader]
     }
 
+    /// The population that alone reads a population of single spikes and joins it with others of their kind, and the channel
+    /// from which on its own lie there: its values need not be anywhere else.
+    pub(crate) fn joined(&self, population: usize) -> Option<(usize, usize)> {
+        self.joined[population]
+    }
+
     pub(crate) fn targets(&self, population: usize) -> &[(usize, usize)] {
         &self.targets[population]
     }
@@ -415,6 +425,28 @@ impl<T: Real> Network<T> {
             _ => unreachable!("only populations of neurons have projections"),
         }
     }
+}
+
+/// See [`Network::joined`].
+fn joined<T: Real>(populations: &[Population<T>]) -> Vec<Option<(usize, usize)>> {
+    let mut readers = vec![0; populations.len()];
+    populations.iter().flat_map(|population| population.stage.sources()).for_each(|source| readers[source] += 1);
+    let single = |&source: &usize| {
+        readers[source] == 1 && matches!(populations[source].stage, Stage::Neurons { neuron: Neuron::Ttfs(_), .. })
+    };
+    let mut joined = vec![None; populations.len()];
+    for (index, population) in populations.iter().enumerate() {
+        if let Stage::Concat { sources } = &population.stage
+            && sources.iter().all(single)
+        {
+            let mut channel = 0;
+            for &source in sources {
+                joined[source] = Some((index, channel));
+                channel += populations[source].shape.channels;
+            }
+        }
+    }
+    joined
 }
 
 /// Whether the order of an input is that of channels, all pixels of one before the next.

@@ -29,6 +29,8 @@ pub struct SpikeList<T> {
     dense: Vec<T>,
     /// Whether the entries are still to be [listed](SpikeList::list): not all that reads spikes needs them.
     unlisted: bool,
+    /// Whether the values are where they are joined with those of others, and nowhere else.
+    joined: bool,
 }
 
 /// One bit for each of eight marks from 0 to 3, the first lowest: whether it is not zero.
@@ -76,6 +78,7 @@ impl<T: Real> SpikeList<T> {
         self.starts.clear();
         self.dense.clear();
         self.unlisted = false;
+        self.joined = false;
     }
 
     /// Empties the list and makes room for every neuron of `shape` to spike once.
@@ -135,15 +138,35 @@ impl<T: Real> SpikeList<T> {
         extremes
     }
 
-    /// Joins populations side by side, pixel by pixel, if one value per neuron of each is at hand; false if it is not. Some
-    /// threads may share the work.
+    /// Where sums may go to become the values of spikes: memory for these, and for where each pixel's begin.
+    pub(crate) fn outlets(&mut self) -> (&mut Vec<T>, &mut Vec<u32>) {
+        (&mut self.dense, &mut self.starts)
+    }
+
+    /// Begins a list whose values came by an outlet, into the list of others where they are `joined`.
+    pub(crate) fn receive(&mut self, joined: bool) {
+        let (starts, dense) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.dense));
+        self.forget();
+        (self.starts, self.dense, self.unlisted, self.joined) = (starts, dense, true, joined);
+        if joined {
+            self.dense.clear();
+        }
+    }
+
+    /// Whether one value per neuron is at hand, here or where it is joined with those of others.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.joined || !self.dense.is_empty()
+    }
+
+    /// Joins populations of so many channels side by side, pixel by pixel, if one value per neuron of each is at hand; false if it is not. Those
+    /// that have been joined stay where they are. Some threads may share the work.
     pub(crate) fn join<'a>(
         &mut self,
         shape: Shape,
-        parts: &(impl Iterator<Item = &'a Self> + Clone + Sync),
+        parts: &(impl Iterator<Item = (&'a Self, usize)> + Clone + Sync),
         threads: usize,
     ) -> bool {
-        if parts.clone().any(|part| part.dense.is_empty()) {
+        if parts.clone().any(|(part, _)| !part.is_whole()) {
             return false;
         }
         let mut dense = std::mem::take(&mut self.dense);
@@ -153,15 +176,21 @@ impl<T: Real> SpikeList<T> {
         // All of it is written.
         dense.resize(shape.len(), T::ZERO);
         self.dense = dense;
-        for part in parts.clone() {
+        for (part, _) in parts.clone() {
             self.starts.iter_mut().zip(&part.starts).for_each(|(start, more)| *start += more);
+        }
+        if parts.clone().all(|(part, _)| part.joined) {
+            return true;
         }
         let bands = Bands::new(shape.pixels(), threads.min(shape.len() / WORTHWHILE), 1);
         let pixels = (&(0..shape.pixels()), |_: &_, pixels| pixels);
         bands.run(pixels, &mut self.dense, &mut Vec::<()>::new(), |pixels, joined, ()| {
             let mut channel = 0;
-            for part in parts.clone() {
-                let width = part.dense.len() / shape.pixels();
+            for (part, width) in parts.clone() {
+                if part.joined {
+                    channel += width;
+                    continue;
+                }
                 let to = joined.chunks_exact_mut(shape.channels).map(|row| &mut row[channel..channel + width]);
                 let from = part.dense[pixels.start * width..pixels.end * width].chunks_exact(width);
                 to.zip(from).for_each(|(to, from)| to.copy_from_slice(from));
@@ -174,6 +203,7 @@ impl<T: Real> SpikeList<T> {
     /// Lists the entries, if that is still to be done.
     pub(crate) fn list(&mut self, level: Level) {
         if std::mem::take(&mut self.unlisted) {
+            debug_assert!(!self.joined, "joined values are not listed alone");
             T::list(level, &self.dense, &mut self.keys, &mut self.values);
         }
     }

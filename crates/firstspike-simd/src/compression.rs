@@ -96,6 +96,47 @@ pub(crate) unsafe fn rectify<V: Vector>(
     }
 }
 
+/// The same in another place: pixels of `channels` sums each become values, `apart` numbers from one pixel to the next. The
+/// count before the first pixel is the one that `starts` begins with.
+///
+/// # Safety
+/// The instruction set of `V` must be available; `to` must be writable for all pixels, `starts` for one element more than there
+/// are and `extremes` for a register each; `channels` must divide the sums.
+#[inline(always)]
+pub(crate) unsafe fn rectify_into<V: Vector>(
+    sums: &[V::Scalar],
+    channels: usize,
+    (to, apart): (*mut V::Scalar, usize),
+    [least, most]: [V::Scalar; 2],
+    starts: *mut u32,
+    extremes: [*mut V::Scalar; 2],
+) {
+    // SAFETY: as many sums are read as there are; the rest is the caller's word.
+    unsafe {
+        let (least, most) = (V::splat(least), V::splat(most));
+        let mut seen = [V::zero(); 2];
+        let mut count = *starts;
+        for (pixel, sums) in sums.chunks_exact(channels).enumerate() {
+            let to = to.add(pixel * apart);
+            for (k, sums) in sums.chunks(V::LANES).enumerate() {
+                let (from, to, n) = (sums.as_ptr(), to.add(k * V::LANES), sums.len());
+                let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
+                let value = sum.max(least).min(most);
+                if n == V::LANES {
+                    value.store(to);
+                } else {
+                    value.store_first(to, n);
+                }
+                seen = [seen[0].min(value), seen[1].max(value)];
+                count += value.nonzero().count_ones();
+            }
+            *starts.add(pixel + 1) = count;
+        }
+        seen[0].store(extremes[0]);
+        seen[1].store(extremes[1]);
+    }
+}
+
 /// Brings the sums of a register, or its first `n`, into a range. Returns which are not zero then.
 ///
 /// # Safety

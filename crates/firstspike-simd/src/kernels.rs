@@ -182,6 +182,21 @@ pub trait Element: Copy + 'static {
     /// If `channels` does not divide the sums, or `starts` has not one element more than there are pixels.
     fn rectify(level: Level, sums: &mut [Self], channels: usize, range: [Self; 2], starts: &mut [u32]) -> [Self; 2];
 
+    /// The same in another place: the values of a pixel begin `apart` numbers behind those of the one before. Spikes are counted
+    /// from the number on that `starts` begins with.
+    ///
+    /// # Panics
+    /// If `channels` do not divide the sums or are more than `apart`, values end before the last pixel does, or `starts` is not
+    /// one longer than there are pixels.
+    fn rectify_into(
+        level: Level,
+        sums: &[Self],
+        channels: usize,
+        into: (&mut [Self], usize),
+        range: [Self; 2],
+        starts: &mut [u32],
+    ) -> [Self; 2];
+
     /// Lists the neurons whose value is not zero: their keys and their values. What was in the lists before is lost.
     fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>);
 
@@ -681,6 +696,21 @@ macro_rules! compile {
             }
 
             /// # Safety
+            /// As for [`compression::rectify_into`].
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn rectify_into(
+                sums: &[$scalar],
+                channels: usize,
+                into: (*mut $scalar, usize),
+                range: [$scalar; 2],
+                starts: *mut u32,
+                extremes: [*mut $scalar; 2],
+            ) {
+                // SAFETY: the caller's word.
+                unsafe { compression::rectify_into::<$vector>(sums, channels, into, range, starts, extremes) }
+            }
+
+            /// # Safety
             /// As for [`compression::list`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn list(values: &[$scalar], keys: *mut u32, found: *mut $scalar) -> usize {
@@ -1118,6 +1148,24 @@ macro_rules! element {
                 assert_eq!(starts.len(), sums.len() / channels + 1, "every pixel's spikes begin somewhere");
                 let starts = starts.as_mut_ptr();
                 extremes(|extremes| element!(@ level, $levels, rectify(sums, channels, range, starts, extremes)))
+            }
+
+            fn rectify_into(
+                level: Level,
+                sums: &[Self],
+                channels: usize,
+                (values, apart): (&mut [Self], usize),
+                range: [Self; 2],
+                starts: &mut [u32],
+            ) -> [Self; 2] {
+                assert!(channels > 0 && sums.len().is_multiple_of(channels) && channels <= apart, "whole pixels");
+                let pixels = sums.len() / channels;
+                assert_eq!(starts.len(), pixels + 1, "every pixel's spikes begin somewhere");
+                assert!(pixels == 0 || values.len() >= (pixels - 1) * apart + channels, "every value has a place");
+                let (into, starts) = ((values.as_mut_ptr(), apart), starts.as_mut_ptr());
+                extremes(|extremes| {
+                    element!(@ level, $levels, rectify_into(sums, channels, into, range, starts, extremes));
+                })
             }
 
             fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>) {

@@ -181,6 +181,12 @@ impl Winograd {
         first..last
     }
 
+    /// Rows of outputs whose tiles go through the transforms together, about: weights are read once for each such block.
+    pub fn rows_at_once<T>(&self) -> usize {
+        let across = self.output[1].div_ceil(TILE);
+        (self.layout::<T>().tiles / across).max(1) * TILE
+    }
+
     /// How many packed weights there are.
     pub fn packed<T>(&self) -> usize {
         let lanes = LINE / size_of::<T>();

@@ -222,6 +222,16 @@ fn convolution<T: Float>(
         let mut rectified = values.clone();
         T::rectify(level, &mut rectified, inputs, [0.0, 1.5].map(T::from_f64), &mut starts);
         assert!(rectified.iter().zip(&values).all(|(x, value)| x.to_f64() == value.to_f64().clamp(0.0, 1.5)));
+        // Elsewhere, between numbers of others, and counted on from some.
+        let (pixels, apart) = (values.len() / inputs, inputs + 3);
+        let mut placed = vec![T::from_f64(7.0); pixels * apart];
+        let mut counts = vec![5; pixels + 1];
+        T::rectify_into(level, &values, inputs, (&mut placed[2..], apart), [0.0, 1.5].map(T::from_f64), &mut counts);
+        assert!(counts.iter().zip(&starts).all(|(&count, &start)| count == start + 5));
+        for (placed, rectified) in placed.chunks_exact(apart).zip(rectified.chunks_exact(inputs)) {
+            assert!(placed[2..].iter().zip(rectified).all(|(a, b)| a.to_f64() == b.to_f64()));
+            assert!([0, 1, apart - 1].iter().all(|&at| placed[at].to_f64() == 7.0), "others stay");
+        }
         T::list(level, &rectified, &mut keys, &mut found);
         assert_eq!(starts.last(), Some(&(keys.len() as u32)), "{level}");
         let positive = (0..values.len()).filter(|&key| values[key].to_f64() > 0.0).map(|key| key as u32);

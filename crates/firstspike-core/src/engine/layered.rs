@@ -2,17 +2,23 @@
 
 use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
 use crate::network::{NOWHERE, Network, Stage};
-use crate::neuron::{Neuron, Timing, Window};
+use crate::neuron::{Neuron, Timing, Ttfs, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
-use crate::synapse::{Paths, PoolState, Sums};
+use crate::synapse::{Outlet, Paths, PoolState, Sums};
 use std::ops::Range;
+
+/// Bytes of sums that leave the second-level cache before all of a layer are complete.
+const FAR: usize = 512 << 10;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, layers: Range<usize>, image: &[I]) {
         for index in layers {
             if self.recycles {
-                self.borrow(index, network.populations()[index].shape.len());
+                let joined = network.joined(index).map(|(population, _)| population);
+                for index in joined.into_iter().chain([index]) {
+                    self.borrow(index, network.populations()[index].shape.len());
+                }
             }
             self.timed(index, |space| {
                 space.run_layer(network, index, image);
@@ -60,8 +66,9 @@ impl<T: Real> Workspace<T> {
         let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
         let disturbed = disturbed.as_ref();
         let (done, rest) = self.signals.split_at_mut(index);
+        let Some((own, later)) = rest.split_first_mut() else { unreachable!("every population has a signal") };
         let counts = &mut self.counts[index];
-        match (&population.stage, &mut rest[0]) {
+        match (&population.stage, &mut *own) {
             (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
                 let Some(Timing::Once(window)) = network.timing(index) else { unreachable!("inputs spike once") };
                 if disturbed.is_none() {
@@ -78,12 +85,19 @@ impl<T: Real> Workspace<T> {
             }
             (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
             (Stage::Neurons { projections, bias, neuron }, out) => {
+                let mut outlet = None;
                 match (neuron, &mut *out) {
                     (_, Signal::Values(values)) => std::mem::swap(values, &mut self.potentials),
-                    (Neuron::Ttfs(_), Signal::Spikes(spikes)) => spikes.lend(&mut self.potentials),
+                    (Neuron::Ttfs(ttfs), Signal::Spikes(spikes)) => {
+                        if self.recycles && lets_go(network, index) {
+                            outlet = Some(outlet_of(network, index, ttfs, spikes, later));
+                        } else {
+                            spikes.lend(&mut self.potentials);
+                        }
+                    }
                     _ => {}
                 }
-                let mut sums = Sums::begin(&mut self.potentials, bias, shape);
+                let mut sums = Sums::begin(&mut self.potentials, bias, shape).with_outlet(outlet);
                 for projection in projections {
                     let level = network.level();
                     match &done[projection.source()] {
@@ -102,6 +116,7 @@ impl<T: Real> Workspace<T> {
                         }
                     }
                 }
+                let gone = sums.gone();
                 drop(sums);
                 match (neuron, out) {
                     (Neuron::Analog(activation), Signal::Values(out)) => {
@@ -110,6 +125,24 @@ impl<T: Real> Workspace<T> {
                     }
                     (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                         counts.updates += shape.len() as u64;
+                        if let Some(extremes) = gone {
+                            let joined = network.joined(index);
+                            out.receive(joined.is_some());
+                            if extremes.iter().any(|value| value.abs() > ttfs.window) {
+                                counts.saturated += match joined {
+                                    None => ttfs.limit(out.unlisted()),
+                                    Some((population, channel)) => {
+                                        let own = channel..channel + shape.channels;
+                                        let apart = network.populations()[population].shape.channels;
+                                        let values = later[population - index - 1].memory().into_iter();
+                                        let pixels = values.flat_map(|values| values.chunks_exact_mut(apart));
+                                        pixels.map(|pixel| ttfs.limit(&mut pixel[own.clone()])).sum()
+                                    }
+                                };
+                            }
+                            counts.spikes += out.spikes();
+                            return;
+                        }
                         if disturbed.is_none() {
                             let threads = self.pool.convolution.threads;
                             let values = out.take(network.level(), shape, &mut self.potentials, ttfs.range(), threads);
@@ -222,7 +255,8 @@ impl<T: Real> Workspace<T> {
                 }
             }
             (Stage::Concat { sources }, Signal::Spikes(out)) => {
-                let parts = sources.iter().map(|&source| spikes(&done[source]));
+                let channels = |source: usize| network.populations()[source].shape.channels;
+                let parts = sources.iter().map(|&source| (spikes(&done[source]), channels(source)));
                 if out.join(shape, &parts, self.pool.convolution.threads) {
                     counts.spikes += out.spikes();
                     return;
@@ -232,7 +266,7 @@ impl<T: Real> Workspace<T> {
                 for pixel in 0..shape.pixels() {
                     let mut channel = 0;
                     for &source in sources {
-                        let channels = network.populations()[source].shape.channels;
+                        let channels = channels(source);
                         let part = spikes(&done[source]);
                         let (keys, values) = part.pixels(pixel, pixel + 1);
                         let (from, to) = (pixel * channels, pixel * shape.channels + channel);
@@ -285,16 +319,42 @@ impl<T: Real> Workspace<T> {
                 unreachable!("these stages do not spike")
             }
         }
-        counts.spikes += rest[0].spikes();
+        counts.spikes += own.spikes();
     }
+}
+
+/// Whether the sums of a population should go to an outlet: if there are many, or if they would else have to be moved to where they
+/// are joined with others. Those of several projections are complete only when all have been added.
+fn lets_go<T: Real>(network: &Network<T>, index: usize) -> bool {
+    let population = &network.populations()[index];
+    let single = matches!(&population.stage, Stage::Neurons { projections, .. } if projections.len() == 1);
+    single && (network.joined(index).is_some() || population.shape.len() * size_of::<T>() > FAR)
+}
+
+/// Where such sums go: to the population's own list, or to that of the later one that joins them.
+fn outlet_of<'a, T: Real>(
+    network: &Network<T>,
+    index: usize,
+    ttfs: &Ttfs<T>,
+    own: &'a mut SpikeList<T>,
+    later: &'a mut [Signal<T>],
+) -> Outlet<'a, T> {
+    let shape = network.populations()[index].shape;
+    let joined = network.joined(index).and_then(|(population, channel)| {
+        let whole = network.populations()[population].shape;
+        Some((later[population - index - 1].memory()?, (channel, whole.channels), whole.len()))
+    });
+    let (dense, starts) = own.outlets();
+    let (values, place, numbers) = joined.unwrap_or((dense, (0, shape.channels), shape.len()));
+    Outlet { values, place, numbers, starts, range: ttfs.range(), extremes: None }
 }
 
 /// Lists the spikes that a population reads from lists.
 fn list_sources<T: Real>(network: &Network<T>, index: usize, signals: &mut [Signal<T>], paths: Paths) {
-    let dense = |source: usize| matches!(&signals[source], Signal::Spikes(spikes) if spikes.dense().is_some());
+    let whole = |source: usize| matches!(&signals[source], Signal::Spikes(spikes) if spikes.is_whole());
     // Values are joined without lists where all are at hand.
     let whole = match &network.populations()[index].stage {
-        Stage::Concat { sources } => sources.iter().all(|&source| dense(source)),
+        Stage::Concat { sources } => sources.iter().all(|&source| whole(source)),
         _ => false,
     };
     let mut list = |source: usize, reads: &dyn Fn(&SpikeList<T>) -> bool| match &mut signals[source] {

@@ -18,7 +18,7 @@ pub use dense::Dense;
 pub(crate) use fan::Fan;
 pub use max_pool::MaxPool;
 pub(crate) use max_pool::{PoolState, PoolSums};
-pub(crate) use sums::Sums;
+pub(crate) use sums::{Outlet, Sums};
 
 use crate::disturbance::WeightDisturbance;
 use crate::real::Real;
@@ -238,11 +238,16 @@ pub(crate) struct ConvolutionScratch<T> {
 impl<T: Default> ConvolutionScratch<T> {
     /// Memory for all outputs at once.
     fn of_all(&mut self) -> &mut BandScratch<T> {
-        if self.bands.is_empty() {
-            self.bands.push(BandScratch::default());
-        }
-        &mut self.bands[0]
+        band_of_all(&mut self.bands)
     }
+}
+
+/// Of the memory of bands that for all outputs at once.
+fn band_of_all<T: Default>(bands: &mut Vec<BandScratch<T>>) -> &mut BandScratch<T> {
+    if bands.is_empty() {
+        bands.push(BandScratch::default());
+    }
+    &mut bands[0]
 }
 
 /// Scratch memory of a band of outputs.

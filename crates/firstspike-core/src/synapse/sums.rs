@@ -3,6 +3,11 @@
 use crate::network::Bias;
 use crate::real::Real;
 use crate::shape::Shape;
+use firstspike_simd::Level;
+use std::ops::Range;
+
+/// Bytes of sums that stay in the second-level cache, beside what is added to them.
+const NEAR: usize = 128 << 10;
 
 /// Sums of what arrives at neurons. They begin at the biases of these: written when it is needed, since many kernels begin
 /// at them by themselves.
@@ -11,6 +16,43 @@ pub(crate) struct Sums<'a, T: Real> {
     targets: Targets<'a, T>,
     /// What they are still to begin at.
     bias: Option<(&'a Bias<T>, Shape)>,
+    /// Where they may go when they are complete.
+    outlet: Option<Outlet<'a, T>>,
+}
+
+/// Where sums go that become values of spikes band by band, as soon as those of a band are complete: large ones would leave the
+/// cache before all are.
+#[derive(Debug)]
+pub(crate) struct Outlet<'a, T> {
+    /// One value per neuron, as soon as there are some.
+    pub values: &'a mut Vec<T>,
+    /// The first neuron's value, and from one pixel to the next: values of others may lie between.
+    pub place: (usize, usize),
+    /// How many numbers there are, those of others too.
+    pub numbers: usize,
+    /// How many spikes there are before each pixel.
+    pub starts: &'a mut Vec<u32>,
+    /// What values are brought into.
+    pub range: [T; 2],
+    /// The smallest and the largest value, or zero; nothing as long as no sums have gone here.
+    pub extremes: Option<[T; 2]>,
+}
+
+impl<T: Real> Outlet<'_, T> {
+    fn begin(&mut self, shape: Shape) {
+        self.values.resize(self.numbers, T::ZERO);
+        self.starts.resize(shape.pixels() + 1, 0);
+        self.starts[0] = 0;
+        self.extremes = Some([T::ZERO; 2]);
+    }
+
+    fn take(&mut self, level: Level, sums: &[T], shape: Shape, pixels: Range<usize>) {
+        let (first, apart) = self.place;
+        let into = (&mut self.values[first + pixels.start * apart..], apart);
+        let starts = &mut self.starts[pixels.start..=pixels.end];
+        let [least, most] = T::rectify_into(level, sums, shape.channels, into, self.range, starts);
+        self.extremes = self.extremes.map(|[a, b]| [a.min(least), b.max(most)]);
+    }
 }
 
 /// Where sums are.
@@ -26,17 +68,56 @@ enum Targets<'a, T> {
 impl<'a, T: Real> Sums<'a, T> {
     /// Sums that begin at biases; what they hold is lost.
     pub(crate) fn begin(sums: &'a mut Vec<T>, bias: &'a Bias<T>, shape: Shape) -> Self {
-        Self { targets: Targets::Memory(sums), bias: Some((bias, shape)) }
+        Self { targets: Targets::Memory(sums), bias: Some((bias, shape)), outlet: None }
     }
 
     /// The same of several images, those of a neuron side by side.
     pub(crate) fn begin_bundle(sums: &'a mut [T], bias: &'a Bias<T>, shape: Shape, images: usize) -> Self {
-        Self { targets: Targets::Bundle(sums, images), bias: Some((bias, shape)) }
+        Self { targets: Targets::Bundle(sums, images), bias: Some((bias, shape)), outlet: None }
     }
 
     /// Sums that have begun.
     pub(crate) fn of(sums: &'a mut [T]) -> Self {
-        Self { targets: Targets::Begun(sums), bias: None }
+        Self { targets: Targets::Begun(sums), bias: None, outlet: None }
+    }
+
+    /// The same of sums that may go to an outlet as soon as they are complete.
+    pub(crate) fn with_outlet(mut self, outlet: Option<Outlet<'a, T>>) -> Self {
+        self.outlet = outlet;
+        self
+    }
+
+    /// The smallest and the largest value, or zero, if sums have gone to an outlet.
+    pub(crate) fn gone(&self) -> Option<[T; 2]> {
+        self.outlet.as_ref().and_then(|outlet| outlet.extremes)
+    }
+
+    /// Computes all sums at once band by band and lets them go, if they may: `band` gets rows of outputs, in all bands but the
+    /// last a multiple of `step`, room for their sums and what these begin at.
+    pub(crate) fn let_go(
+        &mut self,
+        level: Level,
+        step: usize,
+        mut band: impl FnMut(Range<usize>, &mut [T], Option<&'a [T]>),
+    ) -> bool {
+        let (Some(outlet), Targets::Memory(memory), Some((bias, shape))) =
+            (&mut self.outlet, &mut self.targets, self.bias)
+        else {
+            return false;
+        };
+        let Some(bias) = bias.of_channels(shape) else { return false };
+        self.bias = None;
+        outlet.begin(shape);
+        let row = shape.width * shape.channels;
+        let rows = (NEAR / (row * size_of::<T>())).max(1).next_multiple_of(step).min(shape.height);
+        memory.resize(rows * row, T::ZERO);
+        for top in (0..shape.height).step_by(rows) {
+            let rows = top..shape.height.min(top + rows);
+            let sums = &mut memory[..rows.len() * row];
+            band(rows.clone(), sums, Some(bias));
+            outlet.take(level, sums, shape, rows.start * shape.width..rows.end * shape.width);
+        }
+        true
     }
 
     /// To be added to.
