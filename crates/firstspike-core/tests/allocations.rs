@@ -202,3 +202,18 @@ fn nothing_is_allocated_from_bundle_to_bundle() {
     }
     assert!(bundles > 0, "no network is run in bundles");
 }
+
+#[test]
+fn nothing_is_allocated_where_values_are_joined_at_once() {
+    let mut numbers = Numbers(5);
+    let images: Vec<Vec<f32>> =
+        [1.0f32, 0.7, 0.2, 0.0].map(|most| numbers.image(FIRE.len()).iter().map(|x| x.min(most)).collect()).to_vec();
+    for level in Level::available() {
+        let network = fire::<f32>(level);
+        let mut space = Workspace::new(&network);
+        space.recycle(true);
+        let mut run = || images.iter().for_each(|image| space.run(&network, Engine::Layered, image));
+        run();
+        assert_eq!(allocation_counter::measure(run).count_total, 0, "{level}");
+    }
+}

@@ -287,6 +287,53 @@ fn images_abreast_are_as_each_alone() {
     }
 }
 
+/// What one image leaves: outputs, and what the populations counted. Populations may use memory of others again.
+fn alone<T: Real>(
+    network: &Network<T>,
+    space: &mut Workspace<T>,
+    recycles: bool,
+    image: &[f32],
+) -> (Vec<T>, Vec<Counts>) {
+    space.reset_counts();
+    space.recycle(recycles);
+    space.run(network, Engine::Layered, image);
+    (space.output().to_vec(), space.counts.clone())
+}
+
+/// Gives which of the two parts were dense.
+fn values_are_joined<T: Real>() -> Vec<[u64; 2]> {
+    let numbers = &mut Numbers(2);
+    let dense = numbers.image(FIRE.len());
+    let part = |share: f64, numbers: &mut Numbers| -> Vec<f32> {
+        dense.iter().map(|&x| if numbers.real().abs() < share { x } else { 0.0 }).collect()
+    };
+    // Of all neurons, of some, of few and of none: layers are dense, or add spikes one by one.
+    let images = [dense.clone(), part(0.3, numbers), part(0.02, numbers), vec![0.0; FIRE.len()], part(0.6, numbers)];
+    let mut ways = Vec::new();
+    for level in Level::available() {
+        let network = fire::<T>(level);
+        let mut spaces = [Workspace::new(&network), Workspace::new(&network)];
+        let mut saturated = 0;
+        for image in images.iter().chain(&images) {
+            let [kept, freed] =
+                [false, true].map(|recycles| alone(&network, &mut spaces[usize::from(recycles)], recycles, image));
+            assert_eq!(kept, freed, "{level}");
+            saturated += kept.1.iter().map(|counts| counts.saturated).sum::<u64>();
+            ways.push([2, 3].map(|index: usize| kept.1[index].dense));
+            // Signals are kept as before, right after those that were not.
+            assert_eq!(alone(&network, &mut spaces[1], false, image), kept, "{level}");
+        }
+        assert!(saturated > 0, "some values are clipped");
+    }
+    ways
+}
+
+#[test]
+fn values_that_are_joined_at_once_are_as_those_that_stay() {
+    let ways = [values_are_joined::<f32>(), values_are_joined::<f64>()].concat();
+    assert!(ways.contains(&[1, 1]) && ways.iter().any(|&[one, three]| one != three), "all kinds of parts: {ways:?}");
+}
+
 #[test]
 fn a_reference_of_other_populations_is_refused() {
     let readout = |outputs: usize| {

@@ -130,6 +130,44 @@ pub fn dense<T: Real>(source: usize, input: Shape, outputs: usize, weights: &[f6
     Wiring { pool: None, kind, weights: Stored::new(DataType::Float64, weights) }.projection(source)
 }
 
+/// Height and width of [`fire`]'s images, and their channels.
+pub const FIRE: Shape = Shape { height: 60, width: 60, channels: 8 };
+
+/// A fire module, as SqueezeNet has them: few channels, and two convolutions of these side by side. Sums of its layers do not stay in
+/// the second-level cache, and values beyond the window are clipped.
+pub fn fire<T: Real>(level: Level) -> Network<T> {
+    let numbers = &mut Numbers(11);
+    let shape = |channels: usize| Shape { channels, ..FIRE };
+    let mut layer = |name: &str, source: usize, [from, to]: [usize; 2], size: usize, shift: f64| {
+        let pad = [(size / 2) as isize; 2];
+        let (input, output) = (shape(from), shape(to));
+        let geometry = Geometry { input, output, kernel: [size; 2], stride: [1, 1], dilation: [1, 1], pad };
+        let weights: Vec<f64> =
+            numbers.reals(size * size * from * to).iter().map(|x| (x - shift) / (2 * size) as f64).collect();
+        let kind = Kind::Conv2d { geometry, groups: 1 };
+        let wiring = Wiring { pool: None, kind, weights: Stored::new(DataType::Float32, &weights) };
+        let ttfs = Ttfs { window: T::from_f64(2.5), signed: false, saturate: true, bounded: false };
+        // More neurons spike without an image than with one.
+        let bias: Vec<f64> = numbers.reals(to).iter().map(|x| x + 0.6).collect();
+        neurons(name, shape(to), vec![wiring.projection(source)], &bias, Neuron::Ttfs(ttfs))
+    };
+    let squeeze = layer("squeeze", 0, [FIRE.channels, 16], 1, 1.5);
+    let expand = [layer("expand 1x1", 1, [16, 40], 1, 0.0), layer("expand 3x3", 1, [16, 64], 3, 0.0)];
+    let last = layer("last", 4, [104, 48], 3, 0.0);
+    let readout = dense(5, shape(48), 2, &numbers.reals(2 * shape(48).len()));
+    let [one, three] = expand;
+    let populations = vec![
+        input(FIRE, Some(plain())),
+        squeeze,
+        one,
+        three,
+        population("concat", shape(104), Stage::Concat { sources: vec![2, 3] }),
+        last,
+        neurons("readout", Shape::new(1, 1, 2), vec![readout], &[0.0; 2], Neuron::Analog(READOUT)),
+    ];
+    Network::new(populations, level).unwrap()
+}
+
 /// Stored weights: bytes for the kernel, numbers for the definition.
 #[derive(Clone, Debug)]
 pub struct Stored {
