@@ -501,7 +501,9 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
         };
         let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
-            tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
+            // Twice three registers rather than four and two, which have more to load for each multiplication.
+            let most = if outputs.div_ceil(V::LANES) == 6 { 3 } else { 4 };
+            tiles!(V, sliding, outputs, tile, most, values_tile(values), [4, 6; 3, 8; 2, 8; 1, 14]);
         } else {
             tiles!(V, sliding, outputs, tile, 2, values_tile(values), [2, 4; 1, 8]);
         }
@@ -569,6 +571,9 @@ unsafe fn values_span<V: Vector, const WIDTH: usize, const PIXELS: usize, const 
     }
 }
 
+/// Pixels of a block, at most.
+const MOST_PIXELS: usize = 16;
+
 /// Output pixels side by side whose taps are alike.
 #[derive(Clone, Copy)]
 struct Block {
@@ -608,8 +613,11 @@ unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const
         }
         for (tap, line) in sliding.lines(rows) {
             for j in 0..stretches {
-                let mut x = values.add((line + columns.start + j * stride) * inputs);
+                let x = values.add((line + columns.start + j * stride) * inputs);
                 let mut row = tile.weights.add((tap + columns.first + j) * inputs * width + tile.at);
+                // An address for every third pixel: those between are one and two steps further on, for which there are addressing
+                // modes, and no other calculation is left.
+                let mut thirds: [_; MOST_PIXELS.div_ceil(3)] = std::array::from_fn(|k| x.wrapping_add(3 * k * step));
                 for _ in 0..pixels * group_inputs {
                     if WIDTH >= WIDE {
                         prefetch(row.wrapping_add(ahead));
@@ -619,12 +627,14 @@ unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const
                         *weight = load::<V, WIDTH, TAIL>(row, k, tile.tail);
                     }
                     for (p, lane) in sums.iter_mut().enumerate() {
-                        let value = V::splat(*x.add(p * step));
+                        let value = V::splat(*thirds[p / 3].add(p % 3 * step));
                         for (sum, &weight) in lane.iter_mut().zip(&weights) {
                             *sum = sum.add_product(value, weight);
                         }
                     }
-                    x = x.add(1);
+                    for x in &mut thirds[..PIXELS.div_ceil(3)] {
+                        *x = own_register(x.wrapping_add(1));
+                    }
                     row = row.add(width);
                 }
             }
