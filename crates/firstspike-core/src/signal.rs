@@ -138,19 +138,16 @@ impl<T: Real> SpikeList<T> {
         extremes
     }
 
-    /// Where sums may go to become the values of spikes: memory for these, and for where each pixel's begin.
-    pub(crate) fn outlets(&mut self) -> (&mut Vec<T>, &mut Vec<u32>) {
-        (&mut self.dense, &mut self.starts)
+    /// Where each pixel's entries begin, to be counted by whoever writes values elsewhere: see [`SpikeList::join_later`].
+    pub(crate) fn starts_mut(&mut self) -> &mut Vec<u32> {
+        &mut self.starts
     }
 
-    /// Begins a list whose values came by an outlet, into the list of others where they are `joined`.
-    pub(crate) fn receive(&mut self, joined: bool) {
-        let (starts, dense) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.dense));
+    /// Becomes the list of spikes that have been counted, and whose values are where they will be joined with those of others.
+    pub(crate) fn join_later(&mut self) {
+        let starts = std::mem::take(&mut self.starts);
         self.forget();
-        (self.starts, self.dense, self.unlisted, self.joined) = (starts, dense, true, joined);
-        if joined {
-            self.dense.clear();
-        }
+        (self.starts, self.unlisted, self.joined) = (starts, true, true);
     }
 
     /// Whether one value per neuron is at hand, here or where it is joined with those of others.

@@ -1,6 +1,6 @@
 //! From the sums of many neurons to the values of those that spike, and to a list of these.
 
-use crate::vector::Vector;
+use crate::vector::{Vector, prefetch};
 
 /// Makes every number `x` of some `x * scale + shift`, each operation rounded. Leaves the smallest and the largest of each
 /// lane, or zero.
@@ -35,102 +35,74 @@ pub(crate) unsafe fn scale<V: Vector>(
     }
 }
 
-/// Makes sums the values of spikes: brings them into a range that holds zero. Writes how many spikes, values other than
-/// zero, there are before each pixel, and behind the last. Leaves the smallest and the largest value of each lane, or zero.
+/// Makes sums the values of spikes: brings them into a range that holds zero. The values of a pixel's `channels` go to `to`, `apart`
+/// numbers behind those of the pixel before, which may be where the sums are. Writes how many spikes, values other than zero,
+/// there are before each pixel but the first, counted from the number on that `starts` begins with, and behind the last. Leaves
+/// the smallest and the largest value of each lane, or zero.
 ///
 /// # Safety
-/// The instruction set of `V` must be available; `starts` must be writable for one element more than there are pixels,
-/// `extremes` for a register each, and `channels` must divide the sums.
+/// The instruction set of `V` must be available; `count` sums must be readable and the values of their pixels writable, `starts`
+/// writable for one element more than there are pixels, `extremes` for a register each, and `channels` must divide `count`.
 #[inline(always)]
 pub(crate) unsafe fn rectify<V: Vector>(
-    sums: &mut [V::Scalar],
-    channels: usize,
-    [least, most]: [V::Scalar; 2],
-    starts: *mut u32,
-    extremes: [*mut V::Scalar; 2],
-) {
-    let from = sums.as_mut_ptr();
-    // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
-    unsafe {
-        let range = [V::splat(least), V::splat(most)];
-        let mut seen = [V::zero(); 2];
-        let (mut pixel, mut missing, mut count) = (0, channels, 0);
-        *starts = 0;
-        let mut at = 0;
-        // Pixels that end where registers do are simply counted.
-        while channels.is_multiple_of(V::LANES) && at < sums.len() {
-            for k in (0..channels).step_by(V::LANES) {
-                count += bring(from.add(at + k), V::LANES, range, &mut seen).count_ones();
-            }
-            at += channels;
-            pixel += 1;
-            *starts.add(pixel) = count;
-        }
-        while at < sums.len() {
-            // A bit for each value, as many as a word has: registers do not care where pixels end.
-            let mut left = WORD.min(sums.len() - at);
-            let mut spikes = 0;
-            if left == WORD {
-                for k in (0..WORD).step_by(V::LANES) {
-                    spikes |= u64::from(bring(from.add(at + k), V::LANES, range, &mut seen)) << k;
-                }
-            } else {
-                for k in (0..left).step_by(V::LANES) {
-                    spikes |= u64::from(bring(from.add(at + k), V::LANES.min(left - k), range, &mut seen)) << k;
-                }
-            }
-            while missing <= left {
-                count += (spikes & u64::MAX >> (WORD - missing)).count_ones();
-                pixel += 1;
-                *starts.add(pixel) = count;
-                spikes = spikes.checked_shr(missing as u32).unwrap_or(0);
-                left -= missing;
-                missing = channels;
-            }
-            count += spikes.count_ones();
-            missing -= left;
-            at += WORD;
-        }
-        seen[0].store(extremes[0]);
-        seen[1].store(extremes[1]);
-    }
-}
-
-/// The same in another place: pixels of `channels` sums each become values, `apart` numbers from one pixel to the next. The
-/// count before the first pixel is the one that `starts` begins with.
-///
-/// # Safety
-/// The instruction set of `V` must be available; `to` must be writable for all pixels, `starts` for one element more than there
-/// are and `extremes` for a register each; `channels` must divide the sums.
-#[inline(always)]
-pub(crate) unsafe fn rectify_into<V: Vector>(
-    sums: &[V::Scalar],
+    (from, count): (*const V::Scalar, usize),
     channels: usize,
     (to, apart): (*mut V::Scalar, usize),
     [least, most]: [V::Scalar; 2],
     starts: *mut u32,
     extremes: [*mut V::Scalar; 2],
 ) {
-    // SAFETY: as many sums are read as there are; the rest is the caller's word.
+    // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
-        let (least, most) = (V::splat(least), V::splat(most));
+        let range = [V::splat(least), V::splat(most)];
         let mut seen = [V::zero(); 2];
-        let mut count = *starts;
-        for (pixel, sums) in sums.chunks_exact(channels).enumerate() {
-            let to = to.add(pixel * apart);
-            for (k, sums) in sums.chunks(V::LANES).enumerate() {
-                let (from, to, n) = (sums.as_ptr(), to.add(k * V::LANES), sums.len());
-                let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
-                let value = sum.max(least).min(most);
-                if n == V::LANES {
-                    value.store(to);
-                } else {
-                    value.store_first(to, n);
+        let (mut pixel, mut missing, mut spikes_before) = (0, channels, *starts);
+        let (mut at, mut put) = (0, 0);
+        // What others lie between does not look like a row to the processor: it is told where it goes on, some lines further.
+        let ahead = if apart == channels { 0 } else { apart * (FURTHER / channels).max(1) };
+        // Pixels that end where registers do, or do not lie side by side, are simply counted.
+        while (channels.is_multiple_of(V::LANES) || apart != channels) && at < count {
+            let whole = channels - channels % V::LANES;
+            for k in (0..whole).step_by(V::LANES) {
+                if ahead > 0 {
+                    prefetch(to.wrapping_add(put + k + ahead).cast_const());
                 }
-                seen = [seen[0].min(value), seen[1].max(value)];
-                count += value.nonzero().count_ones();
+                spikes_before += bring(from.add(at + k), to.add(put + k), V::LANES, range, &mut seen).count_ones();
             }
-            *starts.add(pixel + 1) = count;
+            if whole < channels {
+                let (from, to) = (from.add(at + whole), to.add(put + whole));
+                spikes_before += bring(from, to, channels - whole, range, &mut seen).count_ones();
+            }
+            (at, put) = (at + channels, put + apart);
+            pixel += 1;
+            *starts.add(pixel) = spikes_before;
+        }
+        while at < count {
+            // A bit for each value, as many as a word has: registers do not care where pixels end.
+            let mut left = WORD.min(count - at);
+            let mut spikes = 0;
+            let (from, to) = (from.add(at), to.add(at));
+            if left == WORD {
+                for k in (0..WORD).step_by(V::LANES) {
+                    spikes |= u64::from(bring(from.add(k), to.add(k), V::LANES, range, &mut seen)) << k;
+                }
+            } else {
+                for k in (0..left).step_by(V::LANES) {
+                    let n = V::LANES.min(left - k);
+                    spikes |= u64::from(bring(from.add(k), to.add(k), n, range, &mut seen)) << k;
+                }
+            }
+            while missing <= left {
+                spikes_before += (spikes & u64::MAX >> (WORD - missing)).count_ones();
+                pixel += 1;
+                *starts.add(pixel) = spikes_before;
+                spikes = spikes.checked_shr(missing as u32).unwrap_or(0);
+                left -= missing;
+                missing = channels;
+            }
+            spikes_before += spikes.count_ones();
+            missing -= left;
+            at += WORD;
         }
         seen[0].store(extremes[0]);
         seen[1].store(extremes[1]);
@@ -140,22 +112,31 @@ pub(crate) unsafe fn rectify_into<V: Vector>(
 /// Brings the sums of a register, or its first `n`, into a range. Returns which are not zero then.
 ///
 /// # Safety
-/// The instruction set of `V` must be available, and the sums must exist.
+/// The instruction set of `V` must be available, the sums must exist, and there be room for values.
 #[inline(always)]
-unsafe fn bring<V: Vector>(sums: *mut V::Scalar, n: usize, [least, most]: [V; 2], seen: &mut [V; 2]) -> u32 {
+unsafe fn bring<V: Vector>(
+    from: *const V::Scalar,
+    to: *mut V::Scalar,
+    n: usize,
+    [least, most]: [V; 2],
+    seen: &mut [V; 2],
+) -> u32 {
     // SAFETY: the caller's word.
     unsafe {
-        let sum = if n == V::LANES { V::load(sums) } else { V::load_first(sums, n) };
+        let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
         let value = sum.max(least).min(most);
         if n == V::LANES {
-            value.store(sums);
+            value.store(to);
         } else {
-            value.store_first(sums, n);
+            value.store_first(to, n);
         }
         *seen = [seen[0].min(value), seen[1].max(value)];
         value.nonzero()
     }
 }
+
+/// Values between those that are written and those whose place is fetched.
+const FURTHER: usize = 1024;
 
 /// Bits of a word.
 const WORD: usize = 64;

@@ -685,21 +685,7 @@ macro_rules! compile {
             /// As for [`compression::rectify`].
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn rectify(
-                sums: &mut [$scalar],
-                channels: usize,
-                range: [$scalar; 2],
-                starts: *mut u32,
-                extremes: [*mut $scalar; 2],
-            ) {
-                // SAFETY: the caller's word.
-                unsafe { compression::rectify::<$vector>(sums, channels, range, starts, extremes) }
-            }
-
-            /// # Safety
-            /// As for [`compression::rectify_into`].
-            $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn rectify_into(
-                sums: &[$scalar],
+                sums: (*const $scalar, usize),
                 channels: usize,
                 into: (*mut $scalar, usize),
                 range: [$scalar; 2],
@@ -707,7 +693,7 @@ macro_rules! compile {
                 extremes: [*mut $scalar; 2],
             ) {
                 // SAFETY: the caller's word.
-                unsafe { compression::rectify_into::<$vector>(sums, channels, into, range, starts, extremes) }
+                unsafe { compression::rectify::<$vector>(sums, channels, into, range, starts, extremes) }
             }
 
             /// # Safety
@@ -1146,8 +1132,10 @@ macro_rules! element {
             ) -> [Self; 2] {
                 assert!(channels > 0 && sums.len().is_multiple_of(channels), "whole pixels");
                 assert_eq!(starts.len(), sums.len() / channels + 1, "every pixel's spikes begin somewhere");
-                let starts = starts.as_mut_ptr();
-                extremes(|extremes| element!(@ level, $levels, rectify(sums, channels, range, starts, extremes)))
+                starts[0] = 0;
+                let (count, to, starts) = (sums.len(), sums.as_mut_ptr(), starts.as_mut_ptr());
+                let (sums, into) = ((to.cast_const(), count), (to, channels));
+                extremes(|extremes| element!(@ level, $levels, rectify(sums, channels, into, range, starts, extremes)))
             }
 
             fn rectify_into(
@@ -1163,9 +1151,8 @@ macro_rules! element {
                 assert_eq!(starts.len(), pixels + 1, "every pixel's spikes begin somewhere");
                 assert!(pixels == 0 || values.len() >= (pixels - 1) * apart + channels, "every value has a place");
                 let (into, starts) = ((values.as_mut_ptr(), apart), starts.as_mut_ptr());
-                extremes(|extremes| {
-                    element!(@ level, $levels, rectify_into(sums, channels, into, range, starts, extremes));
-                })
+                let sums = (sums.as_ptr(), sums.len());
+                extremes(|extremes| element!(@ level, $levels, rectify(sums, channels, into, range, starts, extremes)))
             }
 
             fn list(level: Level, values: &[Self], keys: &mut Vec<u32>, found: &mut Vec<Self>) {

@@ -222,15 +222,20 @@ fn convolution<T: Float>(
         let mut rectified = values.clone();
         T::rectify(level, &mut rectified, inputs, [0.0, 1.5].map(T::from_f64), &mut starts);
         assert!(rectified.iter().zip(&values).all(|(x, value)| x.to_f64() == value.to_f64().clamp(0.0, 1.5)));
-        // Elsewhere, between numbers of others, and counted on from some.
-        let (pixels, apart) = (values.len() / inputs, inputs + 3);
-        let mut placed = vec![T::from_f64(7.0); pixels * apart];
-        let mut counts = vec![5; pixels + 1];
-        T::rectify_into(level, &values, inputs, (&mut placed[2..], apart), [0.0, 1.5].map(T::from_f64), &mut counts);
-        assert!(counts.iter().zip(&starts).all(|(&count, &start)| count == start + 5));
-        for (placed, rectified) in placed.chunks_exact(apart).zip(rectified.chunks_exact(inputs)) {
-            assert!(placed[2..].iter().zip(rectified).all(|(a, b)| a.to_f64() == b.to_f64()));
-            assert!([0, 1, apart - 1].iter().all(|&at| placed[at].to_f64() == 7.0), "others stay");
+        // Elsewhere, side by side or between numbers of others, and counted on from some.
+        for others in [0, 3] {
+            let (pixels, apart, first) = (values.len() / inputs, inputs + others, others.min(2));
+            let (other, range) = (T::from_f64(7.0), [0.0, 1.5].map(T::from_f64));
+            let mut placed = vec![other; pixels * apart];
+            let mut counts = vec![5; pixels + 1];
+            T::rectify_into(level, &values, inputs, (&mut placed[first..], apart), range, &mut counts);
+            assert!(counts.iter().zip(&starts).all(|(&count, &start)| count == start + 5));
+            for (placed, rectified) in placed.chunks_exact(apart).zip(rectified.chunks_exact(inputs)) {
+                let (before, own) = placed.split_at(first);
+                let (own, behind) = own.split_at(inputs);
+                assert!(own.iter().zip(rectified).all(|(a, b)| a.to_f64() == b.to_f64()), "{level}");
+                assert!(before.iter().chain(behind).all(|x| x.to_f64() == 7.0), "others stay");
+            }
         }
         T::list(level, &rectified, &mut keys, &mut found);
         assert_eq!(starts.last(), Some(&(keys.len() as u32)), "{level}");

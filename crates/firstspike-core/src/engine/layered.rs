@@ -2,14 +2,11 @@
 
 use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
 use crate::network::{NOWHERE, Network, Stage};
-use crate::neuron::{Neuron, Timing, Ttfs, Window};
+use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
 use crate::signal::{Signal, SpikeList};
 use crate::synapse::{Outlet, Paths, PoolState, Sums};
 use std::ops::Range;
-
-/// Bytes of sums that leave the second-level cache before all of a layer are complete.
-const FAR: usize = 512 << 10;
 
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, layers: Range<usize>, image: &[I]) {
@@ -89,10 +86,9 @@ impl<T: Real> Workspace<T> {
                 match (neuron, &mut *out) {
                     (_, Signal::Values(values)) => std::mem::swap(values, &mut self.potentials),
                     (Neuron::Ttfs(ttfs), Signal::Spikes(spikes)) => {
-                        if self.recycles && lets_go(network, index) {
-                            outlet = Some(outlet_of(network, index, ttfs, spikes, later));
-                        } else {
-                            spikes.lend(&mut self.potentials);
+                        spikes.lend(&mut self.potentials);
+                        if self.recycles {
+                            outlet = outlet_of(network, index, ttfs.range(), spikes, later);
                         }
                     }
                     _ => {}
@@ -125,20 +121,14 @@ impl<T: Real> Workspace<T> {
                     }
                     (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
                         counts.updates += shape.len() as u64;
-                        if let Some(extremes) = gone {
-                            let joined = network.joined(index);
-                            out.receive(joined.is_some());
+                        if let (Some(extremes), Some((population, channel))) = (gone, network.joined(index)) {
+                            out.join_later();
                             if extremes.iter().any(|value| value.abs() > ttfs.window) {
-                                counts.saturated += match joined {
-                                    None => ttfs.limit(out.unlisted()),
-                                    Some((population, channel)) => {
-                                        let own = channel..channel + shape.channels;
-                                        let apart = network.populations()[population].shape.channels;
-                                        let values = later[population - index - 1].memory().into_iter();
-                                        let pixels = values.flat_map(|values| values.chunks_exact_mut(apart));
-                                        pixels.map(|pixel| ttfs.limit(&mut pixel[own.clone()])).sum()
-                                    }
-                                };
+                                let apart = network.populations()[population].shape.channels;
+                                let joined = later[population - index - 1].memory().into_iter();
+                                let pixels = joined.flat_map(|values| values.chunks_exact_mut(apart));
+                                let own = pixels.map(|pixel| &mut pixel[channel..channel + shape.channels]);
+                                counts.saturated += own.map(|values| ttfs.limit(values)).sum::<u64>();
                             }
                             counts.spikes += out.spikes();
                             return;
@@ -323,30 +313,20 @@ impl<T: Real> Workspace<T> {
     }
 }
 
-/// Whether the sums of a population should go to an outlet: if there are many, or if they would else have to be moved to where they
-/// are joined with others. Those of several projections are complete only when all have been added.
-fn lets_go<T: Real>(network: &Network<T>, index: usize) -> bool {
-    let population = &network.populations()[index];
-    let single = matches!(&population.stage, Stage::Neurons { projections, .. } if projections.len() == 1);
-    single && (network.joined(index).is_some() || population.shape.len() * size_of::<T>() > FAR)
-}
-
-/// Where such sums go: to the population's own list, or to that of the later one that joins them.
+/// Where the sums of a population with a single projection go as soon as they are complete: to the later population that alone
+/// reads them, if that joins them with others, so that they need not be moved there.
 fn outlet_of<'a, T: Real>(
     network: &Network<T>,
     index: usize,
-    ttfs: &Ttfs<T>,
+    range: [T; 2],
     own: &'a mut SpikeList<T>,
     later: &'a mut [Signal<T>],
-) -> Outlet<'a, T> {
-    let shape = network.populations()[index].shape;
-    let joined = network.joined(index).and_then(|(population, channel)| {
-        let whole = network.populations()[population].shape;
-        Some((later[population - index - 1].memory()?, (channel, whole.channels), whole.len()))
-    });
-    let (dense, starts) = own.outlets();
-    let (values, place, numbers) = joined.unwrap_or((dense, (0, shape.channels), shape.len()));
-    Outlet { values, place, numbers, starts, range: ttfs.range(), extremes: None }
+) -> Option<Outlet<'a, T>> {
+    let (population, channel) = network.joined(index)?;
+    let whole = network.populations()[population].shape;
+    let values = later[population - index - 1].memory()?;
+    let place = (channel, whole.channels);
+    Some(Outlet { values, place, numbers: whole.len(), starts: own.starts_mut(), range, extremes: None })
 }
 
 /// Lists the spikes that a population reads from lists.

@@ -20,15 +20,15 @@ pub(crate) struct Sums<'a, T: Real> {
     outlet: Option<Outlet<'a, T>>,
 }
 
-/// Where sums go that become values of spikes band by band, as soon as those of a band are complete: large ones would leave the
-/// cache before all are.
+/// Where sums go as values of spikes, band by band, as soon as those of a band are complete: among the values of others, with which
+/// they would else have to be joined when they have left the cache.
 #[derive(Debug)]
 pub(crate) struct Outlet<'a, T> {
-    /// One value per neuron, as soon as there are some.
+    /// Values of all that are joined, as soon as there are some.
     pub values: &'a mut Vec<T>,
-    /// The first neuron's value, and from one pixel to the next: values of others may lie between.
+    /// The first neuron's value, and from one pixel to the next.
     pub place: (usize, usize),
-    /// How many numbers there are, those of others too.
+    /// How many values there are, those of others too.
     pub numbers: usize,
     /// How many spikes there are before each pixel.
     pub starts: &'a mut Vec<u32>,

@@ -131,10 +131,10 @@ pub fn dense<T: Real>(source: usize, input: Shape, outputs: usize, weights: &[f6
 }
 
 /// Height and width of [`fire`]'s images, and their channels.
-pub const FIRE: Shape = Shape { height: 60, width: 60, channels: 8 };
+pub const FIRE: Shape = Shape { height: 40, width: 40, channels: 8 };
 
-/// A fire module, as SqueezeNet has them: few channels, and two convolutions of these side by side. Sums of its layers do not stay in
-/// the second-level cache, and values beyond the window are clipped.
+/// A fire module, as SqueezeNet has them: few channels, and two convolutions of these side by side. Sums come in several bands, and
+/// values beyond the window are clipped.
 pub fn fire<T: Real>(level: Level) -> Network<T> {
     let numbers = &mut Numbers(11);
     let shape = |channels: usize| Shape { channels, ..FIRE };
