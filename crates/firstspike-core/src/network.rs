@@ -409,8 +409,8 @@ impl<T: Real> Network<T> {
         &self.last_reads[reader]
     }
 
-    /// The population that alone reads a population of single spikes and joins it with others of their kind, and the channel
-    /// from which on its own lie there: its values need not be anywhere else.
+    /// The population that alone reads a population of single spikes with one projection, and joins it with others that are read
+    /// by nothing else; and the channel from which on its own lie there. Its values need not be anywhere else.
     pub(crate) fn joined(&self, population: usize) -> Option<(usize, usize)> {
         self.joined[population]
     }
@@ -431,18 +431,21 @@ impl<T: Real> Network<T> {
 fn joined<T: Real>(populations: &[Population<T>]) -> Vec<Option<(usize, usize)>> {
     let mut readers = vec![0; populations.len()];
     populations.iter().flat_map(|population| population.stage.sources()).for_each(|source| readers[source] += 1);
-    let single = |&source: &usize| {
+    let alone = |&source: &usize| {
         readers[source] == 1 && matches!(populations[source].stage, Stage::Neurons { neuron: Neuron::Ttfs(_), .. })
     };
     let mut joined = vec![None; populations.len()];
     for (index, population) in populations.iter().enumerate() {
         if let Stage::Concat { sources } = &population.stage
-            && sources.iter().all(single)
+            && sources.iter().all(alone)
         {
             let mut channel = 0;
             for &source in sources {
-                joined[source] = Some((index, channel));
-                channel += populations[source].shape.channels;
+                let Population { shape, stage, .. } = &populations[source];
+                // Sums of several projections are complete only when all have been added.
+                let single = matches!(stage, Stage::Neurons { projections, .. } if projections.len() == 1);
+                joined[source] = single.then_some((index, channel));
+                channel += shape.channels;
             }
         }
     }

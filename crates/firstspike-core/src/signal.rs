@@ -155,8 +155,8 @@ impl<T: Real> SpikeList<T> {
         self.joined || !self.dense.is_empty()
     }
 
-    /// Joins populations of so many channels side by side, pixel by pixel, if one value per neuron of each is at hand; false if it is not. Those
-    /// that have been joined stay where they are. Some threads may share the work.
+    /// Joins populations of so many channels side by side, pixel by pixel, if one value per neuron of each is at hand; false if
+    /// it is not. Those that have been joined stay where they are. Some threads may share the work.
     pub(crate) fn join<'a>(
         &mut self,
         shape: Shape,

@@ -86,9 +86,10 @@ impl<T: Real> Workspace<T> {
                 match (neuron, &mut *out) {
                     (_, Signal::Values(values)) => std::mem::swap(values, &mut self.potentials),
                     (Neuron::Ttfs(ttfs), Signal::Spikes(spikes)) => {
-                        spikes.lend(&mut self.potentials);
-                        if self.recycles {
+                        if self.recycles && network.joined(index).is_some() {
                             outlet = outlet_of(network, index, ttfs.range(), spikes, later);
+                        } else {
+                            spikes.lend(&mut self.potentials);
                         }
                     }
                     _ => {}
@@ -313,8 +314,8 @@ impl<T: Real> Workspace<T> {
     }
 }
 
-/// Where the sums of a population with a single projection go as soon as they are complete: to the later population that alone
-/// reads them, if that joins them with others, so that they need not be moved there.
+/// Where the sums of a population go as soon as they are complete, if they may: to the later population that joins them with others,
+/// so that they need not be moved there.
 fn outlet_of<'a, T: Real>(
     network: &Network<T>,
     index: usize,

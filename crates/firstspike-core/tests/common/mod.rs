@@ -133,7 +133,7 @@ pub fn dense<T: Real>(source: usize, input: Shape, outputs: usize, weights: &[f6
 /// Height and width of [`fire`]'s images, and their channels.
 pub const FIRE: Shape = Shape { height: 40, width: 40, channels: 8 };
 
-/// A fire module, as SqueezeNet has them: few channels, and two convolutions of these side by side. Sums come in several bands, and
+/// A fire module, as SqueezeNet has them: few channels, and convolutions of these side by side, one of which sees the image too. Sums come in several bands, and
 /// values beyond the window are clipped.
 pub fn fire<T: Real>(level: Level) -> Network<T> {
     let numbers = &mut Numbers(11);
@@ -153,15 +153,24 @@ pub fn fire<T: Real>(level: Level) -> Network<T> {
     };
     let squeeze = layer("squeeze", 0, [FIRE.channels, 16], 1, 1.5);
     let expand = [layer("expand 1x1", 1, [16, 40], 1, 0.0), layer("expand 3x3", 1, [16, 64], 3, 0.0)];
-    let last = layer("last", 4, [104, 48], 3, 0.0);
-    let readout = dense(5, shape(48), 2, &numbers.reals(2 * shape(48).len()));
+    // A part whose sums come from two sources.
+    let mut both = layer("both", 1, [16, 8], 3, 0.0);
+    let other = layer("other", 0, [FIRE.channels, 8], 1, 0.0);
+    if let (Stage::Neurons { projections, .. }, Stage::Neurons { projections: others, .. }) =
+        (&mut both.stage, other.stage)
+    {
+        projections.extend(others);
+    }
+    let last = layer("last", 5, [112, 48], 3, 0.0);
+    let readout = dense(6, shape(48), 2, &numbers.reals(2 * shape(48).len()));
     let [one, three] = expand;
     let populations = vec![
         input(FIRE, Some(plain())),
         squeeze,
         one,
         three,
-        population("concat", shape(104), Stage::Concat { sources: vec![2, 3] }),
+        both,
+        population("concat", shape(112), Stage::Concat { sources: vec![2, 4, 3] }),
         last,
         neurons("readout", Shape::new(1, 1, 2), vec![readout], &[0.0; 2], Neuron::Analog(READOUT)),
     ];
