@@ -20,6 +20,10 @@ pub(crate) fn prefetch<T>(from: *const T) {
 
 /// The same address, as if nothing were known about where it comes from: what is loaded behind it is then addressed by one
 /// register and a distance. Intel's processors split a multiplication whose operand is addressed by two registers.
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(clippy::pointers_in_nomem_asm_block, reason = "there is no instruction to read it")
+)]
 #[inline(always)]
 pub(crate) fn own_register<T>(address: *const T) -> *const T {
     #[cfg(target_arch = "x86_64")]
