@@ -181,9 +181,11 @@ fn convolution<T: Float>(
                 let mut acc = start.clone();
                 T::convolve_spikes(level, &sliding, &mut acc, bias, &weights, spikes);
                 check(level, &acc, exact, magnitude, terms);
-                check_bands((rows.output, size), &acc, &start, |rows, targets| {
-                    T::convolve_spikes(level, &sliding.band(rows), targets, bias, &weights, spikes);
-                });
+                if bias.is_some() {
+                    check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                        T::convolve_spikes(level, &sliding.band(rows), targets, bias, &weights, spikes);
+                    });
+                }
             }
             if rows.dilation == 1 && columns.dilation == 1 {
                 let spreading = Spreading::new(
@@ -202,9 +204,19 @@ fn convolution<T: Float>(
                     let mut acc = start.clone();
                     T::spread_spikes(level, &spreading, &mut acc, bias, &packed, spikes, &mut scratch);
                     check(level, &acc, exact, magnitude, terms);
-                    check_bands((rows.output, size), &acc, &start, |rows, targets| {
-                        T::spread_spikes(level, &spreading.band(rows), targets, bias, &packed, spikes, &mut scratch);
-                    });
+                    if bias.is_some() {
+                        check_bands((rows.output, size), &acc, &start, |rows, targets| {
+                            T::spread_spikes(
+                                level,
+                                &spreading.band(rows),
+                                targets,
+                                bias,
+                                &packed,
+                                spikes,
+                                &mut scratch,
+                            );
+                        });
+                    }
                 }
             }
         }
