@@ -145,14 +145,15 @@ impl<T: Real> SpikeList<T> {
 
     /// Becomes the list of spikes that have been counted, and whose values are where they will be joined with those of others.
     pub(crate) fn join_later(&mut self) {
-        let starts = std::mem::take(&mut self.starts);
+        // Memory that keeps its length need not be filled when it is used again.
+        let (starts, dense) = (std::mem::take(&mut self.starts), std::mem::take(&mut self.dense));
         self.forget();
-        (self.starts, self.unlisted, self.joined) = (starts, true, true);
+        (self.starts, self.dense, self.unlisted, self.joined) = (starts, dense, true, true);
     }
 
     /// Whether one value per neuron is at hand, here or where it is joined with those of others.
     pub(crate) fn is_whole(&self) -> bool {
-        self.joined || !self.dense.is_empty()
+        self.joined || self.dense().is_some()
     }
 
     /// Joins populations of so many channels side by side, pixel by pixel, if one value per neuron of each is at hand; false if
@@ -207,7 +208,7 @@ impl<T: Real> SpikeList<T> {
 
     /// One value per neuron, zero where it is silent, if they are at hand.
     pub(crate) fn dense(&self) -> Option<&[T]> {
-        (!self.dense.is_empty()).then_some(&self.dense)
+        (!self.joined && !self.dense.is_empty()).then_some(&self.dense)
     }
 
     /// The same, to be changed where they are not zero, before anything is listed.

@@ -206,8 +206,8 @@ fn nothing_is_allocated_from_bundle_to_bundle() {
 #[test]
 fn nothing_is_allocated_where_values_are_joined_at_once() {
     let mut numbers = Numbers(5);
-    let images: Vec<Vec<f32>> =
-        [1.0f32, 0.7, 0.2, 0.0].map(|most| numbers.image(FIRE.len()).iter().map(|x| x.min(most)).collect()).to_vec();
+    let images =
+        [1.0f32, 0.7, 0.2, 0.0].map(|most| numbers.image(FIRE.len()).iter().map(|x| x.min(most)).collect::<Vec<_>>());
     for level in Level::available() {
         let network = fire::<f32>(level);
         let mut space = Workspace::new(&network);

@@ -501,9 +501,7 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
         };
         let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
-            // Twice three registers rather than four and two, which have more to load for each multiplication.
-            let most = if outputs.div_ceil(V::LANES) == 6 { 3 } else { 4 };
-            tiles!(V, sliding, outputs, tile, most, values_tile(values), [4, 6; 3, 8; 2, 8; 1, 14]);
+            tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
         } else {
             tiles!(V, sliding, outputs, tile, 2, values_tile(values), [2, 4; 1, 8]);
         }

@@ -5,7 +5,7 @@ use crate::bands::Bands;
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
-use crate::synapse::{BandScratch, ConvolutionScratch, Path, Paths, Sums, band_of_all};
+use crate::synapse::{BandScratch, ConvolutionScratch, Path, Paths, Sums};
 use crate::weights::RawWeights;
 use firstspike_simd::{Active, Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
 use std::collections::BTreeMap;
@@ -677,19 +677,16 @@ impl<T: Real> Conv2d<T> {
         (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
     ) {
         let packed = tiled.packed(&self.weights);
-        if bands.count() == 1 {
-            let tiles = &mut band_of_all(memory).tiles;
-            let left = sums.let_go(level, tiled.winograd.rows_at_once::<T>(), |rows, sums, bias| {
-                T::convolve_tiles(level, &tiled.winograd.band(rows), sums, bias, packed, image, tiles);
-            });
-            if left {
-                return;
-            }
-        }
-        let (sums, bias) = sums.parts();
-        bands.run((&tiled.winograd, Winograd::band), sums, memory, |winograd, sums, BandScratch { tiles, .. }| {
-            T::convolve_tiles(level, winograd, sums, bias, packed, image, tiles);
-        });
+        let kernel = (&tiled.winograd, Winograd::band);
+        sums.complete(
+            level,
+            (bands, tiled.winograd.rows_at_once::<T>()),
+            kernel,
+            memory,
+            |winograd, sums, bias, scratch| {
+                T::convolve_tiles(level, winograd, sums, bias, packed, image, &mut scratch.tiles);
+            },
+        );
     }
 
     /// Adds the values of an image up that has margins.
@@ -700,17 +697,8 @@ impl<T: Real> Conv2d<T> {
         sums: &mut Sums<'_, T>,
         (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
     ) {
-        let sliding = &self.widened.sliding;
-        if bands.count() == 1 {
-            let left = sums.let_go(level, 1, |rows, sums, bias| {
-                T::convolve_values(level, &sliding.band(rows), sums, bias, &self.weights, image);
-            });
-            if left {
-                return;
-            }
-        }
-        let (sums, bias) = sums.parts();
-        bands.run((&self.widened.sliding, Sliding::band), sums, memory, |sliding, sums, _| {
+        let kernel = (&self.widened.sliding, Sliding::band);
+        sums.complete(level, (bands, 1), kernel, memory, |sliding, sums, bias, _| {
             T::convolve_values(level, sliding, sums, bias, &self.weights, image);
         });
     }

@@ -238,16 +238,11 @@ pub(crate) struct ConvolutionScratch<T> {
 impl<T: Default> ConvolutionScratch<T> {
     /// Memory for all outputs at once.
     fn of_all(&mut self) -> &mut BandScratch<T> {
-        band_of_all(&mut self.bands)
+        if self.bands.is_empty() {
+            self.bands.push(BandScratch::default());
+        }
+        &mut self.bands[0]
     }
-}
-
-/// Of the memory of bands that for all outputs at once.
-fn band_of_all<T: Default>(bands: &mut Vec<BandScratch<T>>) -> &mut BandScratch<T> {
-    if bands.is_empty() {
-        bands.push(BandScratch::default());
-    }
-    &mut bands[0]
 }
 
 /// Scratch memory of a band of outputs.

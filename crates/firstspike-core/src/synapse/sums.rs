@@ -1,5 +1,6 @@
 //! What synapses add to.
 
+use crate::bands::Bands;
 use crate::network::Bias;
 use crate::real::Real;
 use crate::shape::Shape;
@@ -92,32 +93,37 @@ impl<'a, T: Real> Sums<'a, T> {
         self.outlet.as_ref().and_then(|outlet| outlet.extremes)
     }
 
-    /// Computes all sums at once band by band and lets them go, if they may: `band` gets rows of outputs, in all bands but the
-    /// last a multiple of `step`, room for their sums and what these begin at.
-    pub(crate) fn let_go(
+    /// Computes all sums at once: each of the `bands`, as [`Bands::run`] does, by a kernel that begins at the biases of channels, if
+    /// it gets some, else at what it finds. Those that may go to an outlet are cut into smaller bands, which stay near, of a
+    /// multiple of `step` rows each but for the last.
+    pub(crate) fn complete<K: Sync, S: Default + Send>(
         &mut self,
         level: Level,
-        step: usize,
-        mut band: impl FnMut(Range<usize>, &mut [T], Option<&'a [T]>),
-    ) -> bool {
-        let (Some(outlet), Targets::Memory(memory), Some((bias, shape))) =
-            (&mut self.outlet, &mut self.targets, self.bias)
-        else {
-            return false;
-        };
-        let Some(bias) = bias.of_channels(shape) else { return false };
-        self.bias = None;
-        outlet.begin(shape);
-        let row = shape.width * shape.channels;
-        let rows = (NEAR / (row * size_of::<T>())).max(1).next_multiple_of(step).min(shape.height);
-        memory.resize(rows * row, T::ZERO);
-        for top in (0..shape.height).step_by(rows) {
-            let rows = top..shape.height.min(top + rows);
-            let sums = &mut memory[..rows.len() * row];
-            band(rows.clone(), sums, Some(bias));
-            outlet.take(level, sums, shape, rows.start * shape.width..rows.end * shape.width);
+        (bands, step): (Bands, usize),
+        (kernel, part): (&K, impl Fn(&K, Range<usize>) -> K + Sync),
+        memory: &mut Vec<S>,
+        work: impl Fn(&K, &mut [T], Option<&[T]>, &mut S) + Sync,
+    ) {
+        let outlet = self.outlet.as_mut().filter(|_| bands.count() == 1);
+        if let (Some(outlet), Targets::Memory(sums), Some((bias, shape))) = (outlet, &mut self.targets, self.bias)
+            && let Some(bias) = bias.of_channels(shape)
+        {
+            self.bias = None;
+            outlet.begin(shape);
+            memory.resize_with(memory.len().max(1), S::default);
+            let row = shape.width * shape.channels;
+            let rows = (NEAR / (row * size_of::<T>())).max(1).next_multiple_of(step).min(shape.height);
+            sums.resize(rows * row, T::ZERO);
+            for top in (0..shape.height).step_by(rows) {
+                let rows = top..shape.height.min(top + rows);
+                let sums = &mut sums[..rows.len() * row];
+                work(&part(kernel, rows.clone()), sums, Some(bias), &mut memory[0]);
+                outlet.take(level, sums, shape, rows.start * shape.width..rows.end * shape.width);
+            }
+            return;
         }
-        true
+        let (sums, bias) = self.parts();
+        bands.run((kernel, part), sums, memory, |kernel, sums, scratch| work(kernel, sums, bias, scratch));
     }
 
     /// To be added to.

@@ -133,8 +133,8 @@ pub fn dense<T: Real>(source: usize, input: Shape, outputs: usize, weights: &[f6
 /// Height and width of [`fire`]'s images, and their channels.
 pub const FIRE: Shape = Shape { height: 40, width: 40, channels: 8 };
 
-/// A fire module, as SqueezeNet has them: few channels, and convolutions of these side by side, one of which sees the image too. Sums come in several bands, and
-/// values beyond the window are clipped.
+/// A fire module, as SqueezeNet has them: few channels, and convolutions of these side by side, one of which sees the image too.
+/// Sums come in several bands, and values beyond the window are clipped.
 pub fn fire<T: Real>(level: Level) -> Network<T> {
     let numbers = &mut Numbers(11);
     let shape = |channels: usize| Shape { channels, ..FIRE };
