@@ -204,7 +204,7 @@ impl<T: Real> Runner<T> {
         } else {
             // Each thread shall have something to do.
             let most = count.div_ceil(rayon::current_num_threads());
-            let abreast = self.abreast.as_ref().filter(|_| request.engine == Engine::Layered);
+            let abreast = self.abreast.as_ref().filter(|_| request.is_plain());
             let size = bundle.or(abreast.map(|abreast| abreast.images.min(most).max(1))).unwrap_or(1);
             let whole = count / size;
             let part = |index: usize| match index.checked_sub(whole) {

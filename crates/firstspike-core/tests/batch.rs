@@ -287,6 +287,95 @@ fn images_abreast_are_as_each_alone() {
     }
 }
 
+/// Layers whose weights do not stay in the second-level cache, so that images go through parts of their channels: convolutions
+/// with a stride and without, also of one tap, and a dense layer behind a pooling. Biases of some differ from pixel to pixel.
+fn large_layers<T: Real>(level: Level) -> Network<T> {
+    let numbers = &mut Numbers(4);
+    let mut layer = |name: &str, source: usize, kind: Kind, pool: Option<Geometry>, shift: f64| {
+        let (output, inputs, count) = match &kind {
+            Kind::Conv2d { geometry: Geometry { input, output, kernel, .. }, .. } => {
+                let inputs = kernel[0] * kernel[1] * input.channels;
+                (*output, inputs, inputs * output.channels)
+            }
+            Kind::Dense { input, outputs, .. } => (Shape::new(1, 1, *outputs), input.len(), input.len() * outputs),
+            Kind::Identity(_) => unreachable!("layers have weights"),
+        };
+        let weights: Vec<f64> = numbers.reals(count).iter().map(|x| x * 2.0 / (inputs as f64).sqrt()).collect();
+        let wiring =
+            Wiring { pool: pool.map(|pool| (pool, [0; 4])), kind, weights: Stored::new(DataType::Float32, &weights) };
+        let ttfs = Ttfs { window: T::from_f64(2.5), signed: false, saturate: true, bounded: false };
+        let bias: Vec<f64> = numbers.reals(2 * output.channels).iter().map(|x| x / 4.0 + shift).collect();
+        let mut layer = neurons(name, output, vec![wiring.projection(source)], &bias, Neuron::Ttfs(ttfs));
+        if let (Stage::Neurons { bias, .. }, true) = (&mut layer.stage, source.is_multiple_of(2)) {
+            bias.classes = (0..output.pixels()).map(|pixel| u16::from(pixel % 3 == 0)).collect();
+        }
+        layer
+    };
+    let conv = |input, output, size: usize, stride: usize| Geometry {
+        input,
+        output,
+        kernel: [size; 2],
+        stride: [stride; 2],
+        dilation: [1, 1],
+        pad: [(size / 2) as isize; 2],
+    };
+    let shapes = [96, 304, 100, 2700].map(|channels| Shape::new(3, 3, channels));
+    let image = Shape { height: 6, width: 6, ..shapes[0] };
+    let pooled = Shape::new(1, 1, 2700);
+    let pool = Geometry { pad: [0, 0], ..conv(shapes[3], pooled, 3, 3) };
+    let (first, second) = (conv(image, shapes[1], 3, 2), conv(shapes[1], shapes[2], 3, 1));
+    let populations = vec![
+        input(image, Some(plain())),
+        layer("stride", 0, Kind::Conv2d { geometry: first, groups: 1 }, None, -0.2),
+        layer("plain", 1, Kind::Conv2d { geometry: second, groups: 1 }, None, -0.2),
+        layer("one tap", 2, Kind::Conv2d { geometry: conv(shapes[2], shapes[3], 1, 1), groups: 1 }, None, 0.1),
+        layer("dense", 3, Kind::Dense { input: pooled, outputs: 100, order: None, transposed: false }, Some(pool), 0.0),
+        neurons(
+            "readout",
+            Shape::new(1, 1, 2),
+            vec![dense(4, Shape::new(1, 1, 100), 2, &Numbers(9).reals(200))],
+            &[0.0; 2],
+            Neuron::Analog(READOUT),
+        ),
+    ];
+    Network::new(populations, level).unwrap()
+}
+
+/// Gives how many of some images were dense in each layer.
+fn images_in_parts<T: Real>(level: Level) -> Vec<u64> {
+    let runner = Runner::new(large_layers::<T>(level));
+    assert_eq!(runner.abreast(), 8);
+    let inputs = runner.network().inputs();
+    let (numbers, mut images) = (&mut Numbers(6), Vec::new());
+    for share in [1.0, 0.6, 0.3, 0.1, 0.02, 0.0, 0.5, 0.05] {
+        let image = numbers.image(inputs);
+        images.extend(image.into_iter().map(|x| if numbers.real().abs() < share { 3.0 * x } else { 0.0 }));
+    }
+    let run = |images: &[f32]| runner.run(&common::request(Engine::Layered, images, images.len() / inputs)).unwrap();
+    let together = on_threads(1, || run(&images));
+    let mut counts = vec![Counts::default(); together.counts.len()];
+    let mut outputs = Vec::new();
+    for image in images.chunks(inputs) {
+        let alone = on_threads(1, || run(image));
+        outputs.extend(alone.outputs);
+        counts.iter_mut().zip(alone.counts).for_each(|(sum, counts)| *sum += counts);
+    }
+    assert_eq!(together.outputs, outputs, "{level}");
+    assert_eq!(together.counts, counts, "{level}");
+    counts.iter().map(|counts| counts.dense).collect()
+}
+
+#[test]
+fn images_in_parts_are_as_each_alone() {
+    let mut dense = Vec::new();
+    for level in Level::available() {
+        dense.push(images_in_parts::<f32>(level));
+        dense.push(images_in_parts::<f64>(level));
+    }
+    // Some images take the dense way, others add spikes one by one.
+    assert!((1..4).all(|layer| dense.iter().all(|dense| (1..8).contains(&dense[layer]))), "{dense:?}");
+}
+
 /// What one image leaves: outputs, and what the populations counted. Populations may use memory of others again.
 fn alone<T: Real>(
     network: &Network<T>,

@@ -2,7 +2,7 @@
 //! the last.
 
 use crate::depthwise;
-use crate::vector::{Vector, own_register, prefetch};
+use crate::vector::{Vector, own_register};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
@@ -86,6 +86,8 @@ pub struct Sliding {
     pub(crate) input: [usize; 3],
     /// Channels of an output pixel.
     pub(crate) outputs: usize,
+    /// Those of them that are computed, of each group.
+    part: [usize; 2],
     /// Groups of channels: those of an output see those of the same group of the input.
     groups: usize,
     pub(crate) kernel: [usize; 2],
@@ -98,6 +100,15 @@ pub struct Sliding {
     /// Whether each output pixel sees the input pixel of the same place alone.
     pointwise: bool,
 }
+
+/// Channels of outputs that a [part](Sliding::part) begins at a multiple of: panels end there, and lines of the cache.
+pub const PART: usize = 64;
+
+/// Bytes of a row of weights in a panel: as many as the registers of the widest tile hold.
+const PANEL: usize = 256;
+
+/// Bytes of weights that stay in the second-level cache while all pixels meet them.
+const NEAR: usize = 512 << 10;
 
 /// Columns of outputs side by side whose taps are alike and meet inputs at even distances.
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +167,19 @@ impl Sliding {
             && [rows.len(), columns.len()] == [input[0], input[1]]
             && [&rows, &columns].into_iter().all(|taps| taps.iter().enumerate().all(own));
         let [rows, columns] = [rows, columns].map(Axis::new);
-        Self { input, outputs, groups, kernel, dilation, rows, columns, spans, step, pointwise }
+        let part = [0, outputs / groups];
+        Self { input, outputs, part, groups, kernel, dilation, rows, columns, spans, step, pointwise }
+    }
+
+    /// The same for some channels of outputs alone, where values of all neurons are added up: each is summed up as among all, and
+    /// others are not written. Allocates nothing.
+    ///
+    /// # Panics
+    /// If there are groups or no such channels, or their weights do not begin a cache line further on.
+    pub fn part(&self, channels: Range<usize>) -> Self {
+        assert!(self.groups == 1 && channels.end <= self.outputs, "a part of the channels");
+        assert!(channels.start.is_multiple_of(PART), "whole lines of weights");
+        Self { part: [channels.start, channels.end], ..self.clone() }
     }
 
     /// The same for some rows of outputs alone: each is summed up as among all. Allocates nothing.
@@ -213,6 +236,72 @@ impl Sliding {
     /// Channels of a group of inputs.
     fn group_inputs(&self) -> usize {
         self.input[2] / self.groups
+    }
+
+    /// Rows of weights of a group: one for each tap and input channel of it.
+    fn group_rows(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * self.group_inputs()
+    }
+
+    /// Whether a channel of outputs sees that of the same number alone.
+    fn is_depthwise(&self) -> bool {
+        self.group_inputs() == 1 && self.width() == 1
+    }
+
+    /// The panel that a channel of a group of outputs is in: its first channel, and how many it has.
+    #[inline(always)]
+    fn panel<T>(&self, channel: usize) -> (usize, usize) {
+        let most = PANEL / size_of::<T>();
+        let first = channel / most * most;
+        (first, most.min(self.width() - first))
+    }
+
+    /// Rows and columns of taps whose weights in a panel are used for all pixels before those of others, so that they stay in the
+    /// second-level cache.
+    #[inline(always)]
+    fn taps_at_once<T>(&self) -> [usize; 2] {
+        let [rows, columns] = self.kernel;
+        let bytes = self.group_inputs() * self.panel::<T>(0).1 * size_of::<T>();
+        if rows * columns * bytes <= NEAR {
+            [rows, columns]
+        } else if columns * bytes <= NEAR {
+            [1, columns]
+        } else {
+            [1, 1]
+        }
+    }
+
+    /// Whether weights `[ky][kx][group][input channel of it][output channel of it]` lie in panels as they are.
+    pub fn is_packed<T>(&self) -> bool {
+        self.is_depthwise() || self.groups == 1 && self.outputs <= PANEL / size_of::<T>()
+    }
+
+    /// Packs such weights into panels, some channels of outputs each, which dense kernels go through one after another:
+    /// `[group][panel][ky][kx][input channel of the group][output channel of the panel]`. Those of depthwise convolutions stay.
+    ///
+    /// # Panics
+    /// If there are other numbers of weights.
+    pub fn pack<T: Copy>(&self, weights: &[T], packed: &mut [T]) {
+        assert_eq!(weights.len(), self.weight_rows() * self.width(), "every tap has weights");
+        assert_eq!(packed.len(), weights.len(), "room for all weights");
+        if self.is_packed::<T>() {
+            packed.copy_from_slice(weights);
+            return;
+        }
+        let (inputs, outputs) = (self.group_inputs(), self.width());
+        let mut at = 0;
+        for group in 0..self.groups {
+            let mut channel = 0;
+            while channel < outputs {
+                let (first, width) = self.panel::<T>(channel);
+                for row in 0..self.group_rows() {
+                    let row = row / inputs * self.input[2] + group * inputs + row % inputs;
+                    packed[at..at + width].copy_from_slice(&weights[row * outputs + first..][..width]);
+                    at += width;
+                }
+                channel += width;
+            }
+        }
     }
 
     /// Columns of outputs side by side whose taps are alike.
@@ -305,8 +394,9 @@ pub(crate) unsafe fn store<V: Vector, const WIDTH: usize, const TAIL: bool>(
 macro_rules! tiles {
     ($vector:ty, $sliding:expr, $channels:expr, $tile:expr, $most:expr, $kernel:ident($argument:expr), [$($width:literal, $split:literal);*]) => {{
         let lanes = <$vector>::LANES;
-        let n = $channels;
+        let [begin, n] = $channels;
         let mut tile = $tile;
+        tile.at = begin;
         while tile.at < n {
             let registers = (n - tile.at).div_ceil(lanes).min($most);
             $(
@@ -372,7 +462,7 @@ pub(crate) unsafe fn convolve_spikes<V: Vector>(
     let part = Part::of::<V>(sliding, spikes.keys.len());
     let begin = bias.map_or((targets.cast_const(), sliding.outputs), |bias| (bias, 0));
     let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
-    tiles!(V, sliding, sliding.outputs, tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
+    tiles!(V, sliding, [0, sliding.outputs], tile, part.registers, spikes_tile((spikes, part)), [8, 1; 4, 2; 3, 2; 2, 4; 1, 4]);
 }
 
 /// # Safety
@@ -451,9 +541,6 @@ unsafe fn spikes_tile<V: Vector, const WIDTH: usize, const SPLIT: usize, const T
     }
 }
 
-/// Registers of a tile from which on it fetches weights: narrow ones have no time for it, and few weights.
-const WIDE: usize = 4;
-
 /// Calls a kernel of so many pixels, `$most` at most.
 macro_rules! blocks {
     ($most:ident, $pixels:ident, $kernel:ident::<$vector:ty, $width:ident, $tail:ident>$arguments:tt) => {
@@ -470,7 +557,7 @@ macro_rules! blocks {
 }
 
 /// Adds one value per neuron to the targets, or to a `bias` of each channel if there is one: a dense convolution. Each row
-/// of weights serves several output pixels.
+/// of weights, which lie in panels, serves several output pixels.
 ///
 /// # Safety
 /// The instruction set of `V` must be available; targets, bias, weights and values must have the sizes of `sliding`.
@@ -484,7 +571,7 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
 ) {
     let begin = bias.map_or((targets.cast_const(), sliding.outputs), |bias| (bias, 0));
     let (inputs, outputs) = (sliding.group_inputs(), sliding.width());
-    if inputs == 1 && outputs == 1 {
+    if sliding.is_depthwise() {
         // SAFETY: the caller's word.
         unsafe { depthwise::convolve::<V>(sliding, targets, begin, weights, values) };
         return;
@@ -495,17 +582,26 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
             (
                 targets.add(group * outputs),
                 (begin.0.add(group * outputs), begin.1),
-                weights.add(group * inputs * outputs),
+                weights.add(group * sliding.group_rows() * outputs),
                 values.add(group * inputs),
             )
         };
         let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
-            tiles!(V, sliding, outputs, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
+            tiles!(V, sliding, sliding.part, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
         } else {
-            tiles!(V, sliding, outputs, tile, 2, values_tile(values), [2, 4; 1, 8]);
+            tiles!(V, sliding, sliding.part, tile, 2, values_tile(values), [2, 4; 1, 8]);
         }
     }
+}
+
+/// Weights of a tile of channels.
+#[derive(Clone, Copy)]
+struct Panel<T> {
+    /// Those of the first tap and input channel.
+    weights: *const T,
+    /// From those of one input channel to those of the next.
+    width: usize,
 }
 
 /// # Safety
@@ -513,56 +609,64 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
 #[inline(always)]
 unsafe fn values_tile<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
-    tile: Tile<V::Scalar>,
+    mut tile: Tile<V::Scalar>,
     values: *const V::Scalar,
 ) {
     let columns: &[Taps] = &sliding.columns;
+    let (first, width) = sliding.panel::<V::Scalar>(tile.at);
+    // SAFETY: the panel begins behind those before, and the tile lies within it.
+    let weights = unsafe { tile.weights.add(first * sliding.group_rows() + tile.at - first) };
+    let panel = Panel { weights, width };
     if let (true, Some(&rows)) = (sliding.pointwise, sliding.rows.first()) {
         // One long row: blocks of pixels need not end where rows do.
         let span = Span { first: 0, count: sliding.rows.len() * columns.len(), step: 1 };
-        let own = |ox: usize| Taps { first: 0, count: 1, start: ox };
+        let own = |ox: usize| [rows, Taps { first: 0, count: 1, start: ox }];
         // SAFETY: the pixels of all rows lie one after the other, as those of the input do; the rest is the caller's word.
-        unsafe { values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, rows, 0, span, own, values) };
+        unsafe { values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, panel, 0, span, own, values) };
         return;
     }
-    for (oy, &rows) in sliding.rows.iter().enumerate() {
-        for &span in sliding.spans.iter() {
-            let begin = oy * columns.len();
-            // SAFETY: the caller's word.
-            unsafe {
-                values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, rows, begin, span, |ox| columns[ox], values);
-            };
+    let [ky_size, kx_size] = sliding.taps_at_once::<V::Scalar>();
+    for ky in (0..sliding.kernel[0]).step_by(ky_size) {
+        for kx in (0..sliding.kernel[1]).step_by(kx_size) {
+            for (oy, rows) in sliding.rows.iter().enumerate() {
+                let rows = rows.within(ky, ky_size, sliding.dilation[0]);
+                let part = |ox: usize| [rows, columns[ox].within(kx, kx_size, sliding.dilation[1])];
+                for &span in sliding.spans.iter() {
+                    let begin = oy * columns.len();
+                    // SAFETY: the caller's word.
+                    unsafe {
+                        values_span::<V, WIDTH, PIXELS, TAIL>(sliding, tile, panel, begin, span, part, values);
+                    };
+                }
+            }
+            // Other parts are added to this one.
+            tile.begin = (tile.targets.cast_const(), sliding.outputs);
         }
     }
 }
 
 /// # Safety
-/// As for [`values_tile`]; the pixels of the span, from that at `begin` on, must exist, and have all taps that `columns`
-/// gives at the same distance.
+/// As for [`values_tile`]; the pixels of the span, from that at `begin` on, must exist, and have all `taps` at the same distance.
 #[inline(always)]
 unsafe fn values_span<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
-    rows: Taps,
+    panel: Panel<V::Scalar>,
     begin: usize,
     Span { first, count, step }: Span,
-    columns: impl Fn(usize) -> Taps,
+    taps: impl Fn(usize) -> [Taps; 2],
     values: *const V::Scalar,
 ) {
     let mut ox = first;
     // Blocks of even sizes: small ones wait for their own sums.
     let mut blocks = count.div_ceil(PIXELS);
-    // The first blocks fetch the weights of the next tile, a line of each row: these lie too far apart for the processor to
-    // see what comes.
-    let mut fetched = if tile.at + WIDTH * V::LANES < sliding.width() { 0 } else { WIDTH };
     while blocks > 0 {
         let pixels = (first + count - ox).div_ceil(blocks);
-        let ahead = if fetched < WIDTH { (WIDTH + fetched) * V::LANES } else { 0 };
-        fetched += 1;
-        let block = Block { rows, columns: columns(ox), step: step * sliding.input[2], pixel: begin + ox, ahead };
+        let [rows, columns] = taps(ox);
+        let block = Block { rows, columns, step: step * sliding.input[2], pixel: begin + ox };
         // SAFETY: the caller's word.
         unsafe {
-            blocks!(PIXELS, pixels, values_block::<V, WIDTH, TAIL>(sliding, tile, block, values));
+            blocks!(PIXELS, pixels, values_block::<V, WIDTH, TAIL>(sliding, tile, panel, block, values));
         }
         ox += pixels;
         blocks -= 1;
@@ -582,8 +686,6 @@ struct Block {
     step: usize,
     /// The first pixel.
     pixel: usize,
-    /// How far behind the tile's weights those begin that are fetched.
-    ahead: usize,
 }
 
 /// # Safety
@@ -592,11 +694,12 @@ struct Block {
 unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const TAIL: bool>(
     sliding: &Sliding,
     tile: Tile<V::Scalar>,
-    Block { rows, columns, step, pixel, ahead }: Block,
+    Panel { weights, width }: Panel<V::Scalar>,
+    Block { rows, columns, step, pixel }: Block,
     values: *const V::Scalar,
 ) {
     let (inputs, n) = (sliding.input[2], sliding.outputs);
-    let (group_inputs, width) = (sliding.group_inputs(), sliding.width());
+    let group_inputs = sliding.group_inputs();
     let (stretches, pixels, stride) = sliding.stretches(columns);
     // SAFETY: `Sliding` has no taps outside of the image; the rest is the caller's word.
     unsafe {
@@ -612,14 +715,11 @@ unsafe fn values_block<V: Vector, const WIDTH: usize, const PIXELS: usize, const
         for (tap, line) in sliding.lines(rows) {
             for j in 0..stretches {
                 let x = values.add((line + columns.start + j * stride) * inputs);
-                let mut row = tile.weights.add((tap + columns.first + j) * inputs * width + tile.at);
+                let mut row = weights.add((tap + columns.first + j) * group_inputs * width);
                 // An address for every third pixel: those between are one and two steps further on, for which there are addressing
                 // modes, and no other calculation is left.
                 let mut thirds: [_; MOST_PIXELS.div_ceil(3)] = std::array::from_fn(|k| x.wrapping_add(3 * k * step));
                 for _ in 0..pixels * group_inputs {
-                    if WIDTH >= WIDE {
-                        prefetch(row.wrapping_add(ahead));
-                    }
                     let mut weights = [V::zero(); WIDTH];
                     for (k, weight) in weights.iter_mut().enumerate() {
                         *weight = load::<V, WIDTH, TAIL>(row, k, tile.tail);

@@ -66,8 +66,8 @@ pub trait Element: Copy + 'static {
         scratch: &mut SpreadScratch<Self>,
     );
 
-    /// The convolution of one value per neuron, also in groups: `[ky][kx][group][input channel of it][output channel of it]`.
-    /// Where there is a `bias` of each channel, targets begin at it, not at what they hold.
+    /// The convolution of one value per neuron, also in groups: `packed` are the weights as [`Sliding::pack`] leaves them. Where
+    /// there is a `bias` of each channel, targets begin at it, not at what they hold.
     ///
     /// # Panics
     /// If targets, bias, weights or values have other sizes than `sliding`.
@@ -76,7 +76,7 @@ pub trait Element: Copy + 'static {
         sliding: &Sliding,
         targets: &mut [Self],
         bias: Option<&[Self]>,
-        weights: &[Self],
+        packed: &[Self],
         values: &[Self],
     );
 
@@ -969,8 +969,9 @@ macro_rules! element {
                     // Targets that the first spikes do not reach would not begin.
                     let begins = spreading.begins();
                     if !begins {
-                        let bias = &bias[..spreading.outputs()];
-                        targets.chunks_exact_mut(bias.len()).for_each(|targets| targets.copy_from_slice(bias));
+                        let (bias, channels) = (&bias[spreading.channels()], spreading.channels());
+                        let pixels = targets.chunks_exact_mut(spreading.outputs());
+                        pixels.for_each(|targets| targets[channels.clone()].copy_from_slice(bias));
                     }
                     begins
                 });
@@ -985,13 +986,13 @@ macro_rules! element {
                 sliding: &Sliding,
                 targets: &mut [Self],
                 bias: Option<&[Self]>,
-                weights: &[Self],
+                packed: &[Self],
                 values: &[Self],
             ) {
                 assert_eq!(values.len(), sliding.inputs(), "every neuron has a value");
                 assert!(bias.is_none_or(|bias| bias.len() >= sliding.outputs()), "every channel has a bias");
-                check_sizes(sliding, targets.len(), weights.len());
-                let (targets, weights) = (targets.as_mut_ptr(), weights.as_ptr());
+                check_sizes(sliding, targets.len(), packed.len());
+                let (targets, weights) = (targets.as_mut_ptr(), packed.as_ptr());
                 let bias = bias.map(<[Self]>::as_ptr);
                 element!(@ level, $levels, convolve_values(sliding, targets, bias, weights, values.as_ptr()));
             }

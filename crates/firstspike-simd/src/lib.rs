@@ -29,7 +29,7 @@ mod vector;
 mod winograd;
 
 pub use bundles::{Active, BundleCounts};
-pub use convolution::{Sliding, Taps};
+pub use convolution::{PART, Sliding, Taps};
 pub use delivery::{Fans, Raster, Span};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
 pub use grid::{Arriving, Grid, GridCounts, Integrators, Marks, NOTHING};

@@ -3,7 +3,7 @@
 //! one loop for each pixel, not one for each row of taps. Sums that are not complete at the end of a row of pixels lie side by
 //! side, with margins, so that pixels at the border are like all others.
 
-use crate::convolution::Spikes;
+use crate::convolution::{PART, Spikes};
 use crate::vector::{Vector, own_register};
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Spreading {
     blocks: Arc<[Block]>,
     /// Rows of outputs above these.
     above: usize,
+    /// The channels of outputs that are computed.
+    part: [usize; 2],
 }
 
 /// Taps that are added at once, and the pixels that meet them.
@@ -128,7 +130,7 @@ impl Spreading {
         let columns = stretches(input[1], kernel[1], stride[1], pad[1]);
         let rows = stretches(input[0], kernel[0], stride[0], pad[0]);
         let blocks = rows.iter().flat_map(|&rows| columns.iter().map(move |&columns| Block { rows, columns }));
-        Self { input, output, kernel, blocks: blocks.collect(), above: 0 }
+        Self { input, output, kernel, blocks: blocks.collect(), above: 0, part: [0, output[2]] }
     }
 
     /// The same for some rows of outputs alone: each is summed up as among all. Allocates nothing.
@@ -139,6 +141,21 @@ impl Spreading {
         let [height, width, channels] = self.output;
         assert!(rows.start <= rows.end && rows.end <= height, "a part of the outputs");
         Self { output: [rows.len(), width, channels], above: self.above + rows.start, ..self.clone() }
+    }
+
+    /// The same for some channels of outputs alone: each is summed up as among all, and others are not written. Allocates nothing.
+    ///
+    /// # Panics
+    /// If there are no such channels, or they do not begin where a line of weights does.
+    pub fn part(&self, channels: Range<usize>) -> Self {
+        assert!(channels.end <= self.output[2], "a part of the channels");
+        assert!(channels.start.is_multiple_of(PART), "whole lines of weights");
+        Self { part: [channels.start, channels.end], ..self.clone() }
+    }
+
+    /// The channels of outputs that are computed.
+    pub(crate) fn channels(&self) -> Range<usize> {
+        self.part[0]..self.part[1]
     }
 
     /// Pixels of an image.
@@ -182,7 +199,7 @@ impl Spreading {
     /// Parts of the input's channels that are gone through one by one, so that weights stay in the first-level cache, for so
     /// many spikes.
     pub fn parts(&self, spikes: usize) -> usize {
-        self.input[2].div_ceil(self.part(spikes))
+        self.input[2].div_ceil(self.part_of_inputs(spikes))
     }
 
     fn most_taps(&self) -> usize {
@@ -201,7 +218,7 @@ impl Spreading {
     }
 
     /// Channels of a part.
-    fn part(&self, spikes: usize) -> usize {
+    fn part_of_inputs(&self, spikes: usize) -> usize {
         let channels = self.input[2];
         let mut part = CACHED / (self.most_taps() * self.width() * LINE);
         // Less than a few spikes take less time than a pixel, whichever cache their weights come from.
@@ -284,7 +301,7 @@ impl<T: Copy + Default> SpreadScratch<T> {
     /// If the keys do not ascend, or lie elsewhere than in their pixels.
     #[inline(always)]
     fn begin(&mut self, spreading: &Spreading, keys: &[u32], starts: &[u32]) {
-        let ([_, _, inputs], channels) = (spreading.input, spreading.part(keys.len()));
+        let ([_, _, inputs], channels) = (spreading.input, spreading.part_of_inputs(keys.len()));
         let falls = keys.iter().zip(keys.iter().skip(1)).fold(0, |falls, (a, b)| falls | u32::from(a >= b));
         assert_eq!(falls, 0, "keys ascend");
         let mut apart = false;
@@ -344,9 +361,9 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
     scratch.begin(spreading, spikes.keys, spikes.starts);
     let between = scratch.between.as_mut_ptr();
     let between = between.wrapping_add(between.align_offset(LINE));
-    let mut at = 0;
-    while at < outputs {
-        let left = outputs - at;
+    let [mut at, end] = spreading.part;
+    while at < end {
+        let left = end - at;
         // The last register may be one that the channels do not fill.
         let width = match left.div_ceil(V::LANES).min(most) {
             registers @ (1 | 2) => registers,
@@ -363,7 +380,7 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
                     values: spikes.values,
                     visits: scratch.visits.as_ptr().wrapping_add(part * spreading.pixels()),
                     bytes: scratch.bytes.as_ptr(),
-                    first: part * spreading.part(spikes.keys.len()),
+                    first: part * spreading.part_of_inputs(spikes.keys.len()),
                     targets,
                     begin: bias.take().map_or((targets.cast_const(), outputs), |bias| (bias, 0)),
                     weights,

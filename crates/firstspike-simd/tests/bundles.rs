@@ -41,7 +41,9 @@ fn convolution<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs, groups]: 
                     let mut sums = exact(&lane(&start, lanes, image), of);
                     let bias = bias.map(|bias| exact(bias, of));
                     let (weights, values) = (exact(&weights, of), exact(&lane(&values, lanes, image), of));
-                    f64::convolve_values(Level::baseline(), &sliding, &mut sums, bias.as_deref(), &weights, &values);
+                    let mut packed = weights.clone();
+                    sliding.pack(&weights, &mut packed);
+                    f64::convolve_values(Level::baseline(), &sliding, &mut sums, bias.as_deref(), &packed, &values);
                     sums
                 };
                 let terms = (rows.kernel * columns.kernel * inputs + 2) as f64;

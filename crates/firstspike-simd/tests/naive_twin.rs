@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use firstspike_simd::{
     Arriving, Circuit, Element, Fans, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, Marks,
-    NOTHING, Patterns, Raster, Reach, Sliding, Span, SpreadScratch, Spreading, Stamps, Taps, Winograd,
+    NOTHING, PART, Patterns, Raster, Reach, Sliding, Span, SpreadScratch, Spreading, Stamps, Taps, Winograd,
 };
 use proptest::prelude::*;
 
@@ -95,6 +95,20 @@ fn check_bands<T: Float>(
         band(at * size..height.min((at + 1) * size), targets);
     }
     assert!(got.iter().zip(all).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits()), "bands of {size} rows");
+}
+
+/// Holds parts of the channels, computed one after another, against all of them: they are the same to the last bit.
+fn check_parts<T: Float>(
+    outputs: usize,
+    all: &[T],
+    start: &[T],
+    mut part: impl FnMut(std::ops::Range<usize>, &mut [T]),
+) {
+    let mut got = start.to_vec();
+    for first in (0..outputs).step_by(PART) {
+        part(first..outputs.min(first + PART), &mut got);
+    }
+    assert!(got.iter().zip(all).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits()), "parts of {outputs}");
 }
 
 fn convolution<T: Float>(
@@ -204,6 +218,10 @@ fn convolution<T: Float>(
                     let mut acc = start.clone();
                     T::spread_spikes(level, &spreading, &mut acc, bias, &packed, spikes, &mut scratch);
                     check(level, &acc, exact, magnitude, terms);
+                    check_parts(outputs, &acc, &start, |channels, targets| {
+                        let part = spreading.part(channels);
+                        T::spread_spikes(level, &part, targets, bias, &packed, spikes, &mut scratch);
+                    });
                     if bias.is_some() {
                         check_bands((rows.output, size), &acc, &start, |rows, targets| {
                             T::spread_spikes(
@@ -221,14 +239,21 @@ fn convolution<T: Float>(
             }
         }
 
+        let mut packed = weights.clone();
+        sliding.pack(&weights, &mut packed);
         let mut acc = start.clone();
-        T::convolve_values(level, &sliding, &mut acc, None, &weights, &values);
+        T::convolve_values(level, &sliding, &mut acc, None, &packed, &values);
         check(level, &acc, &exact, &magnitude, terms);
         let mut acc = unset();
-        T::convolve_values(level, &sliding, &mut acc, Some(&bias), &weights, &values);
+        T::convolve_values(level, &sliding, &mut acc, Some(&bias), &packed, &values);
         check_bands((rows.output, size), &acc, &start, |rows, targets| {
-            T::convolve_values(level, &sliding.band(rows), targets, Some(&bias), &weights, &values);
+            T::convolve_values(level, &sliding.band(rows), targets, Some(&bias), &packed, &values);
         });
+        if groups == 1 {
+            check_parts(outputs, &acc, &unset(), |channels, targets| {
+                T::convolve_values(level, &sliding.part(channels), targets, Some(&bias), &packed, &values);
+            });
+        }
         check(level, &acc, &expected, &begun_magnitude, terms);
 
         let mut rectified = values.clone();
@@ -655,6 +680,17 @@ fn large_kernels_at_borders_equal_the_naive_twin() {
     let axis = Axis { input: 4, output: 4, kernel: 5, stride: 1, dilation: 1, pad: 2 };
     convolution::<f32>(axis, axis, [66, 65, 1], 1.0, &[0.5, -1.25, 0.75]);
     convolution::<f32>(axis, Axis { dilation: 2, pad: 4, ..axis }, [66, 65, 1], 1.0, &[0.5, -1.25, 0.75]);
+}
+
+/// Channels of several panels, in groups too, and weights of which rows of taps, or single taps, fill a second-level cache.
+#[test]
+fn dense_kernels_of_many_weights_equal_the_naive_twin() {
+    let numbers: Vec<f64> = (0..31).map(|i| f64::from(i * 11 % 31) / 8.0 - 1.9).collect();
+    let axis = Axis { input: 3, output: 3, kernel: 3, stride: 1, dilation: 1, pad: 1 };
+    for channels in [[230, 150, 1], [690, 66, 1], [6, 280, 2]] {
+        convolution::<f32>(axis, axis, channels, 1.0, &numbers);
+        convolution::<f64>(axis, axis, channels, 1.0, &numbers);
+    }
 }
 
 /// What a gate makes of one input or two: value and pattern, and whether they lie beyond the range.

@@ -1,9 +1,10 @@
 //! The fast path: a layer's window at once, neuron by neuron, from compressed spike lists.
 
 use super::{Engine, Workspace, circuit_spikes, disturbed_crossing, disturbed_value, few_spikes, run_values};
-use crate::network::{NOWHERE, Network, Stage};
+use crate::network::{NOWHERE, Network, Population, Stage};
 use crate::neuron::{Neuron, Timing, Window};
 use crate::real::Real;
+use crate::record::Counts;
 use crate::signal::{Signal, SpikeList};
 use crate::synapse::{Outlet, Paths, PoolState, Sums};
 use std::ops::Range;
@@ -11,32 +12,41 @@ use std::ops::Range;
 impl<T: Real> Workspace<T> {
     pub(super) fn run_layers<I: Real>(&mut self, network: &Network<T>, layers: Range<usize>, image: &[I]) {
         for index in layers {
-            if self.recycles {
-                let joined = network.joined(index).map(|(population, _)| population);
-                for index in joined.into_iter().chain([index]) {
-                    self.borrow(index, network.populations()[index].shape.len());
-                }
-            }
-            self.timed(index, |space| {
-                space.run_layer(network, index, image);
-                space.end_early(network, index);
-            });
-            if self.recycles {
-                self.free(network, index);
+            self.begin_layer(network, index);
+            self.timed(index, |space| space.run_layer(network, index, image));
+            self.end_layer(network, index);
+        }
+    }
+
+    /// Before a population is run.
+    pub(super) fn begin_layer(&mut self, network: &Network<T>, index: usize) {
+        if self.recycles {
+            let joined = network.joined(index).map(|(population, _)| population);
+            for index in joined.into_iter().chain([index]) {
+                self.borrow(index, network.populations()[index].shape.len());
             }
         }
     }
 
-    /// Gives a population memory for its values: what became free last, since that is in the cache, but not much more than it
-    /// needs, since whoever needs more would have to clear the rest.
+    /// When a population has been run.
+    pub(super) fn end_layer(&mut self, network: &Network<T>, index: usize) {
+        self.timed(index, |space| space.end_early(network, index));
+        if self.recycles {
+            self.free(network, index);
+        }
+    }
+
+    /// Gives a population memory for its values: what became free last, since that is in the cache, of as many values, which are
+    /// written over, before what is not much longer and has to be filled when it is lengthened again.
     fn borrow(&mut self, population: usize, needed: usize) {
         let Some(memory) = self.signals[population].memory() else { return };
+        if memory.capacity() >= needed {
+            return;
+        }
+        let alike = self.spare.iter().rposition(|spare| spare.len() == needed);
         let fits = |spare: &Vec<T>| (needed..=2 * needed).contains(&spare.capacity());
-        if memory.capacity() < needed
-            && let Some(best) = self.spare.iter().rposition(fits)
-        {
+        if let Some(best) = alike.or_else(|| self.spare.iter().rposition(fits)) {
             *memory = self.spare.remove(best);
-            // What it holds is written over; to clear it would be to fill it with zeros before.
             memory.truncate(needed);
         }
     }
@@ -52,6 +62,13 @@ impl<T: Real> Workspace<T> {
     fn run_layer<I: Real>(&mut self, network: &Network<T>, index: usize, image: &[I]) {
         let population = &network.populations()[index];
         let shape = population.shape;
+        if let Stage::Neurons { .. } = &population.stage
+            && !network.is_stepped(index)
+        {
+            let extremes = self.gather(network, index, None);
+            self.fire(network, index, extremes);
+            return;
+        }
         list_sources(network, index, &mut self.signals, self.pool.convolution.paths);
         if network.is_stepped(index) {
             self.run_steps(network, Engine::Layered, index);
@@ -63,7 +80,7 @@ impl<T: Real> Workspace<T> {
         let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
         let disturbed = disturbed.as_ref();
         let (done, rest) = self.signals.split_at_mut(index);
-        let Some((own, later)) = rest.split_first_mut() else { unreachable!("every population has a signal") };
+        let Some(own) = rest.first_mut() else { unreachable!("every population has a signal") };
         let counts = &mut self.counts[index];
         match (&population.stage, &mut *own) {
             (Stage::Input { encoder: Some(encoder), .. }, Signal::Spikes(out)) => {
@@ -81,131 +98,6 @@ impl<T: Real> Workspace<T> {
                 });
             }
             (Stage::Input { .. }, Signal::Values(out)) => out.clone_from(&self.values),
-            (Stage::Neurons { projections, bias, neuron }, out) => {
-                let mut outlet = None;
-                match (neuron, &mut *out) {
-                    (_, Signal::Values(values)) => std::mem::swap(values, &mut self.potentials),
-                    (Neuron::Ttfs(ttfs), Signal::Spikes(spikes)) => {
-                        if self.recycles && network.joined(index).is_some() {
-                            outlet = outlet_of(network, index, ttfs.range(), spikes, later);
-                        } else {
-                            spikes.lend(&mut self.potentials);
-                        }
-                    }
-                    _ => {}
-                }
-                let mut sums = Sums::begin(&mut self.potentials, bias, shape).with_outlet(outlet);
-                for projection in projections {
-                    let level = network.level();
-                    match &done[projection.source()] {
-                        Signal::Values(values) => {
-                            counts.operations += projection.gather_values(level, values, &mut sums, &mut self.pool);
-                        }
-                        Signal::Spikes(spikes) => {
-                            let work = projection.gather_spikes(level, spikes, &mut sums, &mut self.pool);
-                            counts.synaptic_events += work.events;
-                            *counts += work;
-                        }
-                        train @ (Signal::Train(_) | Signal::Raster(_)) => {
-                            network.decode(projection.source(), train, &mut self.values);
-                            counts.operations +=
-                                projection.gather_values(level, &self.values, &mut sums, &mut self.pool);
-                        }
-                    }
-                }
-                let gone = sums.gone();
-                drop(sums);
-                match (neuron, out) {
-                    (Neuron::Analog(activation), Signal::Values(out)) => {
-                        std::mem::swap(out, &mut self.potentials);
-                        activation.apply_all(out);
-                    }
-                    (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
-                        counts.updates += shape.len() as u64;
-                        if let (Some(extremes), Some((population, channel))) = (gone, network.joined(index)) {
-                            out.join_later();
-                            if extremes.iter().any(|value| value.abs() > ttfs.window) {
-                                let apart = network.populations()[population].shape.channels;
-                                let joined = later[population - index - 1].memory().into_iter();
-                                let pixels = joined.flat_map(|values| values.chunks_exact_mut(apart));
-                                let own = pixels.map(|pixel| &mut pixel[channel..channel + shape.channels]);
-                                counts.saturated += own.map(|values| ttfs.limit(values)).sum::<u64>();
-                            }
-                            counts.spikes += out.spikes();
-                            return;
-                        }
-                        if disturbed.is_none() {
-                            let threads = self.pool.convolution.threads;
-                            let values = out.take(network.level(), shape, &mut self.potentials, ttfs.range(), threads);
-                            if values.iter().any(|value| value.abs() > ttfs.window) {
-                                counts.saturated += ttfs.limit(out.unlisted());
-                            }
-                            counts.spikes += out.spikes();
-                            return;
-                        }
-                        let window = Window { width: ttfs.window, signed: ttfs.signed };
-                        out.compress(shape, &self.potentials, |key, v| {
-                            let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
-                            let (value, beyond) = ttfs.spike(v - offset)?;
-                            counts.saturated += u64::from(beyond);
-                            disturbed.map_or(Some(value), |d| disturbed_value(d, key, value, window))
-                        });
-                    }
-                    (Neuron::TtfsAlpha(alpha), Signal::Spikes(out)) => {
-                        counts.updates += shape.len() as u64;
-                        let scales = network.scales(index).unwrap_or_default();
-                        let raised = |key: usize| {
-                            disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * alpha.window * scales[key].slope)
-                        };
-                        let (state, values) = (&mut self.alpha, &mut self.potentials);
-                        counts.operations += state.cross_at_once(network, index, done, raised, values);
-                        out.compress(shape, values, |key, v| {
-                            let (value, outside) = alpha.send(scales[key], v);
-                            counts.saturated += u64::from(outside);
-                            let left = |d| disturbed_crossing(d, key, value, scales[key], alpha.window);
-                            disturbed.map_or(Some(value), left)
-                        });
-                    }
-                    (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
-                        counts.updates += (shape.len() * few_spike.steps()) as u64;
-                        if let (None, Some(kernel)) = (disturbed, few_spike.kernel()) {
-                            let (channels, list) = (shape.channels, out.lists());
-                            counts.saturated +=
-                                T::few_spikes(network.level(), kernel, &self.potentials, channels, list);
-                            counts.spikes += out.spikes();
-                            return;
-                        }
-                        out.compress_patterns(shape, &self.potentials, |key, v| {
-                            let (mut value, mut pattern) = (T::ZERO, 0);
-                            let beyond = few_spikes(few_spike, disturbed, key, v, |step, worth| {
-                                value += worth;
-                                pattern |= 1 << step;
-                            });
-                            counts.saturated += u64::from(beyond);
-                            (value, pattern)
-                        });
-                    }
-                    (Neuron::Amos(amos), Signal::Spikes(out)) => {
-                        counts.updates += (shape.len() * amos.steps()) as u64;
-                        if let (None, Some(kernel)) = (disturbed, amos.kernel()) {
-                            let (inputs, list) = ([self.potentials.as_slice(), &[]], out.lists());
-                            counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
-                            counts.spikes += out.spikes();
-                            return;
-                        }
-                        out.compress_patterns(shape, &self.potentials, |key, v| {
-                            let (mut value, mut pattern) = (T::ZERO, 0);
-                            let beyond = circuit_spikes(amos, disturbed, key, [v, T::ZERO], |step, worth| {
-                                value += worth;
-                                pattern |= 1 << step;
-                            });
-                            counts.saturated += u64::from(beyond);
-                            (value, pattern)
-                        });
-                    }
-                    _ => unreachable!("a population's signal is of its neuron's kind"),
-                }
-            }
             (_, Signal::Values(out)) => {
                 run_values(network, index, done, out);
             }
@@ -305,10 +197,165 @@ impl<T: Real> Workspace<T> {
                 }
                 out.end(shape);
             }
-            (Stage::Input { encoder: None, .. } | Stage::Product { .. }, Signal::Spikes(_))
+            (Stage::Input { encoder: None, .. } | Stage::Neurons { .. } | Stage::Product { .. }, Signal::Spikes(_))
             | (_, Signal::Train(_) | Signal::Raster(_)) => {
                 unreachable!("these stages do not spike")
             }
+        }
+        counts.spikes += own.spikes();
+    }
+
+    /// Adds up what arrives at neurons without a state; at some channels of them alone, if `part` says so, those from zero on first:
+    /// at the others later, and then nothing is counted any more. Gives the smallest and the largest value, or zero, if they have
+    /// been joined with those of others already.
+    pub(super) fn gather(&mut self, network: &Network<T>, index: usize, part: Option<Range<usize>>) -> Option<[T; 2]> {
+        let Population { shape, stage: Stage::Neurons { projections, bias, neuron }, .. } =
+            &network.populations()[index]
+        else {
+            unreachable!("these are neurons")
+        };
+        let continues = part.as_ref().is_some_and(|part| part.start > 0);
+        if !continues {
+            list_sources(network, index, &mut self.signals, self.pool.convolution.paths);
+        }
+        let (done, rest) = self.signals.split_at_mut(index);
+        let Some((out, later)) = rest.split_first_mut() else { unreachable!("every population has a signal") };
+        let mut outlet = None;
+        match (neuron, out) {
+            _ if continues => {}
+            (_, Signal::Values(values)) => std::mem::swap(values, &mut self.potentials),
+            (Neuron::Ttfs(ttfs), Signal::Spikes(spikes)) => {
+                if self.recycles && network.joined(index).is_some() {
+                    outlet = outlet_of(network, index, ttfs.range(), spikes, later).filter(|_| part.is_none());
+                } else {
+                    spikes.lend(&mut self.potentials);
+                }
+            }
+            _ => {}
+        }
+        let mut sums = Sums::begin(&mut self.potentials, bias, *shape).with_outlet(outlet).of_part(part);
+        let mut counts = Counts::default();
+        for projection in projections {
+            let level = network.level();
+            match &done[projection.source()] {
+                Signal::Values(values) => {
+                    counts.operations += projection.gather_values(level, values, &mut sums, &mut self.pool);
+                }
+                Signal::Spikes(spikes) => {
+                    let work = projection.gather_spikes(level, spikes, &mut sums, &mut self.pool);
+                    counts.synaptic_events += work.events;
+                    counts += work;
+                }
+                train @ (Signal::Train(_) | Signal::Raster(_)) => {
+                    network.decode(projection.source(), train, &mut self.values);
+                    counts.operations += projection.gather_values(level, &self.values, &mut sums, &mut self.pool);
+                }
+            }
+        }
+        if !continues {
+            self.counts[index] += counts;
+        }
+        sums.gone()
+    }
+
+    /// Makes the sums of neurons without a state what they hand on.
+    pub(super) fn fire(&mut self, network: &Network<T>, index: usize, gone: Option<[T; 2]>) {
+        let Population { shape, stage: Stage::Neurons { neuron, .. }, .. } = &network.populations()[index] else {
+            unreachable!("these are neurons")
+        };
+        let shape = *shape;
+        let disturbed = self.disturbance.map(|disturbance| disturbance.of(self.image, index));
+        let disturbed = disturbed.as_ref();
+        let (done, rest) = self.signals.split_at_mut(index);
+        let Some((own, later)) = rest.split_first_mut() else { unreachable!("every population has a signal") };
+        let counts = &mut self.counts[index];
+        match (neuron, &mut *own) {
+            (Neuron::Analog(activation), Signal::Values(out)) => {
+                std::mem::swap(out, &mut self.potentials);
+                activation.apply_all(out);
+            }
+            (Neuron::Ttfs(ttfs), Signal::Spikes(out)) => {
+                counts.updates += shape.len() as u64;
+                if let (Some(extremes), Some((population, channel))) = (gone, network.joined(index)) {
+                    out.join_later();
+                    if extremes.iter().any(|value| value.abs() > ttfs.window) {
+                        let apart = network.populations()[population].shape.channels;
+                        let joined = later[population - index - 1].memory().into_iter();
+                        let pixels = joined.flat_map(|values| values.chunks_exact_mut(apart));
+                        let own = pixels.map(|pixel| &mut pixel[channel..channel + shape.channels]);
+                        counts.saturated += own.map(|values| ttfs.limit(values)).sum::<u64>();
+                    }
+                    counts.spikes += out.spikes();
+                    return;
+                }
+                if disturbed.is_none() {
+                    let threads = self.pool.convolution.threads;
+                    let values = out.take(network.level(), shape, &mut self.potentials, ttfs.range(), threads);
+                    if values.iter().any(|value| value.abs() > ttfs.window) {
+                        counts.saturated += ttfs.limit(out.unlisted());
+                    }
+                    counts.spikes += out.spikes();
+                    return;
+                }
+                let window = Window { width: ttfs.window, signed: ttfs.signed };
+                out.compress(shape, &self.potentials, |key, v| {
+                    let offset = disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * ttfs.window);
+                    let (value, beyond) = ttfs.spike(v - offset)?;
+                    counts.saturated += u64::from(beyond);
+                    disturbed.map_or(Some(value), |d| disturbed_value(d, key, value, window))
+                });
+            }
+            (Neuron::TtfsAlpha(alpha), Signal::Spikes(out)) => {
+                counts.updates += shape.len() as u64;
+                let scales = network.scales(index).unwrap_or_default();
+                let raised =
+                    |key: usize| disturbed.map_or(T::ZERO, |d| d.mismatch::<T>(key) * alpha.window * scales[key].slope);
+                let (state, values) = (&mut self.alpha, &mut self.potentials);
+                counts.operations += state.cross_at_once(network, index, done, raised, values);
+                out.compress(shape, values, |key, v| {
+                    let (value, outside) = alpha.send(scales[key], v);
+                    counts.saturated += u64::from(outside);
+                    let left = |d| disturbed_crossing(d, key, value, scales[key], alpha.window);
+                    disturbed.map_or(Some(value), left)
+                });
+            }
+            (Neuron::FewSpike(few_spike), Signal::Spikes(out)) => {
+                counts.updates += (shape.len() * few_spike.steps()) as u64;
+                if let (None, Some(kernel)) = (disturbed, few_spike.kernel()) {
+                    let (channels, list) = (shape.channels, out.lists());
+                    counts.saturated += T::few_spikes(network.level(), kernel, &self.potentials, channels, list);
+                    counts.spikes += out.spikes();
+                    return;
+                }
+                out.compress_patterns(shape, &self.potentials, |key, v| {
+                    let (mut value, mut pattern) = (T::ZERO, 0);
+                    let beyond = few_spikes(few_spike, disturbed, key, v, |step, worth| {
+                        value += worth;
+                        pattern |= 1 << step;
+                    });
+                    counts.saturated += u64::from(beyond);
+                    (value, pattern)
+                });
+            }
+            (Neuron::Amos(amos), Signal::Spikes(out)) => {
+                counts.updates += (shape.len() * amos.steps()) as u64;
+                if let (None, Some(kernel)) = (disturbed, amos.kernel()) {
+                    let (inputs, list) = ([self.potentials.as_slice(), &[]], out.lists());
+                    counts.saturated += T::circuits(network.level(), kernel, inputs, shape.channels, list);
+                    counts.spikes += out.spikes();
+                    return;
+                }
+                out.compress_patterns(shape, &self.potentials, |key, v| {
+                    let (mut value, mut pattern) = (T::ZERO, 0);
+                    let beyond = circuit_spikes(amos, disturbed, key, [v, T::ZERO], |step, worth| {
+                        value += worth;
+                        pattern |= 1 << step;
+                    });
+                    counts.saturated += u64::from(beyond);
+                    (value, pattern)
+                });
+            }
+            _ => unreachable!("a population's signal is of its neuron's kind"),
         }
         counts.spikes += own.spikes();
     }

@@ -152,14 +152,14 @@ impl<T: Real> Workspace<T> {
     }
 
     /// Does the work of a layer, and times it if it is asked for.
-    fn timed(&mut self, index: usize, work: impl FnOnce(&mut Self)) {
+    fn timed<R>(&mut self, index: usize, work: impl FnOnce(&mut Self) -> R) -> R {
         if !self.times {
-            work(self);
-            return;
+            return work(self);
         }
         let start = Instant::now();
-        work(self);
+        let result = work(self);
         self.counts[index].nanoseconds += start.elapsed().as_nanos() as u64;
+        result
     }
 
     /// Runs one image; leaves its signals in the workspace and adds to its counts.

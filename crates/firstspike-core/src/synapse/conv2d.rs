@@ -33,6 +33,8 @@ pub struct Conv2d<T> {
     weights: Aligned<T>,
     /// How it slides over an image.
     sliding: Sliding,
+    /// The weights in the order in which dense kernels meet them, where it is another: packed when they are first needed.
+    panels: OnceLock<Aligned<T>>,
     /// How spikes spread from their inputs, where that is faster.
     spread: Option<Spread<T>>,
     /// How tiles of outputs are computed at once, where that takes fewer multiplications.
@@ -259,6 +261,7 @@ impl<T: Real> Conv2d<T> {
             groups,
             weights,
             sliding,
+            panels: OnceLock::new(),
             spread,
             tiled,
             stamps: OnceLock::new(),
@@ -287,6 +290,11 @@ impl<T: Real> Conv2d<T> {
         self.geometry.output.channels / self.groups
     }
 
+    /// Channels of targets of which some may be added to alone: none if there are groups.
+    pub(super) fn parted(&self) -> usize {
+        if self.groups == 1 { self.geometry.output.channels } else { 0 }
+    }
+
     fn inputs_per_group(&self) -> usize {
         self.geometry.input.channels / self.groups
     }
@@ -302,6 +310,7 @@ impl<T: Real> Conv2d<T> {
 
     pub(super) fn change_weights(&mut self, change: impl FnOnce(&mut [T])) {
         change(&mut self.weights);
+        self.panels = OnceLock::new();
         if let Some(Spread { packed, .. }) = &mut self.spread {
             *packed = OnceLock::new();
         }
@@ -309,6 +318,18 @@ impl<T: Real> Conv2d<T> {
             *packed = OnceLock::new();
         }
         self.stamps = OnceLock::new();
+    }
+
+    /// The weights in panels.
+    fn panels(&self) -> &[T] {
+        if self.sliding.is_packed::<T>() {
+            return &self.weights;
+        }
+        self.panels.get_or_init(|| {
+            let mut panels = Aligned::zeros(self.weights.len());
+            self.sliding.pack(&self.weights, &mut panels);
+            panels
+        })
     }
 
     /// The stamps of all neurons: those share one whose targets and weights lie alike.
@@ -362,7 +383,7 @@ impl<T: Real> Conv2d<T> {
         let far = match kernel {
             _ if !beyond(1) => 1.0,
             [1, 1] => 1.1,
-            _ if beyond(4) => 1.7,
+            _ if beyond(4) => 1.35,
             _ => 1.1,
         };
         let groups = self.groups as f64;
@@ -612,16 +633,19 @@ impl<T: Real> Conv2d<T> {
                 self.gather_dense(level, way, spikes, sums, scratch);
                 return Path::Dense;
             }
+            (_, Some(_), _) if sums.is_continued() => {}
             (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, sums.begun()),
             (Way::Spread | Way::Stamp, None, Some(spread)) => {
-                let packed = spread.packed(&self.weights);
+                let (packed, kernel) = (spread.packed(&self.weights), sums.cut(&spread.spreading, Spreading::part));
                 let (sums, bias) = sums.parts();
-                let kernel = (&spread.spreading, Spreading::band);
+                let kernel = (&*kernel, Spreading::band);
                 bands.run(kernel, sums, &mut scratch.bands, |spreading, sums, scratch| {
                     T::spread_spikes(level, spreading, sums, bias, packed, listed, &mut scratch.spreading);
                 });
             }
             _ if self.groups != 1 => self.gather_groups(level, spikes, sums.begun()),
+            // How other channels are grouped in registers would change the order of its sums.
+            _ if sums.is_continued() => {}
             _ => {
                 let (sums, bias) = sums.parts();
                 bands.run((&self.sliding, Sliding::band), sums, &mut scratch.bands, |sliding, sums, _| {
@@ -652,13 +676,15 @@ impl<T: Real> Conv2d<T> {
         // Tiles need no margins.
         let (left, width) = if tiled.is_some() { (0, input.width) } else { (self.widened.left, self.widened.width) };
         let length = input.width * input.channels;
-        image.clear();
-        image.resize(input.height * width * input.channels, T::ZERO);
-        for (y, row) in image.chunks_exact_mut(width * input.channels).enumerate() {
-            let (keys, values) = spikes.pixels(y * input.width, (y + 1) * input.width);
-            let row = &mut row[left * input.channels..][..length];
-            for (&key, &value) in keys.iter().zip(values) {
-                row[key as usize - y * length] = value;
+        if !sums.is_continued() {
+            image.clear();
+            image.resize(input.height * width * input.channels, T::ZERO);
+            for (y, row) in image.chunks_exact_mut(width * input.channels).enumerate() {
+                let (keys, values) = spikes.pixels(y * input.width, (y + 1) * input.width);
+                let row = &mut row[left * input.channels..][..length];
+                for (&key, &value) in keys.iter().zip(values) {
+                    row[key as usize - y * length] = value;
+                }
             }
         }
         match tiled {
@@ -676,6 +702,9 @@ impl<T: Real> Conv2d<T> {
         sums: &mut Sums<'_, T>,
         (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
     ) {
+        if sums.is_continued() {
+            return;
+        }
         let packed = tiled.packed(&self.weights);
         let kernel = (&tiled.winograd, Winograd::band);
         sums.complete(
@@ -697,9 +726,9 @@ impl<T: Real> Conv2d<T> {
         sums: &mut Sums<'_, T>,
         (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
     ) {
-        let kernel = (&self.widened.sliding, Sliding::band);
-        sums.complete(level, (bands, 1), kernel, memory, |sliding, sums, bias, _| {
-            T::convolve_values(level, sliding, sums, bias, &self.weights, image);
+        let (kernel, packed) = (sums.cut(&self.widened.sliding, Sliding::part), self.panels());
+        sums.complete(level, (bands, 1), (&*kernel, Sliding::band), memory, |sliding, sums, bias, _| {
+            T::convolve_values(level, sliding, sums, bias, packed, image);
         });
     }
 
@@ -774,7 +803,8 @@ impl<T: Real> Conv2d<T> {
         let begin = self.widened.left * input.channels;
         let end = begin + input.width * input.channels;
         image.resize(self.widened.sliding.inputs(), T::ZERO);
-        for (row, from) in image.chunks_exact_mut(image_row).zip(values.chunks_exact(end - begin)) {
+        let rows = image.chunks_exact_mut(image_row).zip(values.chunks_exact(end - begin));
+        for (row, from) in rows.take(if sums.is_continued() { 0 } else { input.height }) {
             row[..begin].fill(T::ZERO);
             row[begin..end].copy_from_slice(from);
             row[end..].fill(T::ZERO);

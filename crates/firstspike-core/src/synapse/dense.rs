@@ -76,8 +76,10 @@ impl<T: Real> Dense<T> {
         &self.weights
     }
 
-    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, potentials: &mut [T]) {
-        T::accumulate_spikes(level, potentials, &self.weights, self.outputs, &spikes.keys, 0, &spikes.values);
+    pub(super) fn gather(&self, level: Level, spikes: &SpikeList<T>, sums: &mut Sums<'_, T>) {
+        let channels = sums.channels(self.outputs);
+        let (weights, sums) = (&self.weights[channels.start..], &mut sums.begun()[channels]);
+        T::accumulate_spikes(level, sums, weights, self.outputs, &spikes.keys, 0, &spikes.values);
     }
 
     pub(super) fn gather_bundle(
@@ -96,7 +98,9 @@ impl<T: Real> Dense<T> {
         Path::Events
     }
 
-    pub(super) fn gather_values(&self, level: Level, values: &[T], potentials: &mut [T]) {
-        T::accumulate_run(level, potentials, &self.weights, self.outputs, values);
+    pub(super) fn gather_values(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>) {
+        let channels = sums.channels(self.outputs);
+        let (weights, sums) = (&self.weights[channels.start..], &mut sums.begun()[channels]);
+        T::accumulate_run(level, sums, weights, self.outputs, values);
     }
 }

@@ -27,8 +27,8 @@ use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
 use crate::weights::RawWeights;
 use fan_out::FanOut;
-use firstspike_simd::{Active, Level, SpreadScratch};
-use std::ops::AddAssign;
+use firstspike_simd::{Active, Level, PART, SpreadScratch};
+use std::ops::{AddAssign, Range};
 
 /// Synapses from one population to another.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ impl<T: Real> Synapse<T> {
         scratch: &mut ConvolutionScratch<T>,
     ) -> Path {
         match self {
-            Self::Dense(dense) => dense.gather(level, spikes, sums.begun()),
+            Self::Dense(dense) => dense.gather(level, spikes, sums),
             Self::Conv2d(conv) => return conv.gather(level, spikes, sums, scratch),
             Self::Identity(_) => {
                 if let Some(values) = spikes.dense().filter(|_| scratch.paths == Paths::Fastest) {
@@ -132,7 +132,7 @@ impl<T: Real> Synapse<T> {
 
     fn gather_values(&self, level: Level, values: &[T], sums: &mut Sums<'_, T>, scratch: &mut ConvolutionScratch<T>) {
         match self {
-            Self::Dense(dense) => dense.gather_values(level, values, sums.begun()),
+            Self::Dense(dense) => dense.gather_values(level, values, sums),
             Self::Conv2d(conv) => conv.gather_values(level, values, sums, scratch),
             Self::Identity(_) => {
                 for (potential, &value) in sums.begun().iter_mut().zip(values) {
@@ -332,6 +332,22 @@ impl<T: Real> Projection<T> {
         }
     }
 
+    /// Channels of targets that may be added to one part after the other ([`Sums::of_part`]), each with no more than so many weights
+    /// if it can be: nothing where there would be a single part.
+    pub(crate) fn parts(&self, weights: usize) -> Vec<Range<usize>> {
+        let channels = match &self.synapse {
+            Synapse::Dense(dense) => dense.outputs(),
+            Synapse::Conv2d(conv) => conv.parted(),
+            Synapse::Identity(_) => 0,
+        };
+        let fitting = weights * channels / self.weights().max(1) / PART * PART;
+        let size = fitting.max(PART);
+        if channels <= size {
+            return Vec::new();
+        }
+        (0..channels).step_by(size).map(|first| first..channels.min(first + size)).collect()
+    }
+
     /// Calls `visit` for every run of targets that a neuron has: the first target, the synapses' weights, and a factor
     /// of these. Where pooling windows overlap, a target is visited several times.
     pub(crate) fn each_row(&self, neuron: usize, mut visit: impl FnMut(usize, &[T], T)) {
@@ -431,13 +447,15 @@ impl<T: Real> Projection<T> {
             };
         };
         let PoolScratch { values, spikes: pooled, convolution } = scratch;
-        match spikes.dense() {
-            Some(dense) => pool.pool_values(dense, 1, values),
-            None => pool.pool_spikes(spikes, values),
-        }
-        pooled.take(level, pool.geometry().output, values, T::EVERYTHING, convolution.threads);
-        if self.synapse.lists(pooled, convolution.paths) {
-            pooled.list(level);
+        if !sums.is_continued() {
+            match spikes.dense() {
+                Some(dense) => pool.pool_values(dense, 1, values),
+                None => pool.pool_spikes(spikes, values),
+            }
+            pooled.take(level, pool.geometry().output, values, T::EVERYTHING, convolution.threads);
+            if self.synapse.lists(pooled, convolution.paths) {
+                pooled.list(level);
+            }
         }
         let (targets, dense) = match self.synapse.gather(level, pooled, sums, convolution) {
             Path::Events => (pooled.len(), false),
@@ -455,7 +473,9 @@ impl<T: Real> Projection<T> {
         scratch: &mut PoolScratch<T>,
     ) -> u64 {
         if let Some(pool) = &self.pool {
-            pool.pool_values(values, 1, &mut scratch.values);
+            if !sums.is_continued() {
+                pool.pool_values(values, 1, &mut scratch.values);
+            }
             self.synapse.gather_values(level, &scratch.values, sums, &mut scratch.convolution);
         } else {
             self.synapse.gather_values(level, values, sums, &mut scratch.convolution);

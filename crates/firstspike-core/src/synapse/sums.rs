@@ -5,6 +5,7 @@ use crate::network::Bias;
 use crate::real::Real;
 use crate::shape::Shape;
 use firstspike_simd::Level;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Bytes of sums that stay in the second-level cache, beside what is added to them.
@@ -19,6 +20,8 @@ pub(crate) struct Sums<'a, T: Real> {
     bias: Option<(&'a Bias<T>, Shape)>,
     /// Where they may go when they are complete.
     outlet: Option<Outlet<'a, T>>,
+    /// The channels that are added to this time, if not all are.
+    part: Option<Range<usize>>,
 }
 
 /// Where sums go as values of spikes, band by band, as soon as those of a band are complete: among the values of others, with which
@@ -69,17 +72,46 @@ enum Targets<'a, T> {
 impl<'a, T: Real> Sums<'a, T> {
     /// Sums that begin at biases; what they hold is lost.
     pub(crate) fn begin(sums: &'a mut Vec<T>, bias: &'a Bias<T>, shape: Shape) -> Self {
-        Self { targets: Targets::Memory(sums), bias: Some((bias, shape)), outlet: None }
+        Self { targets: Targets::Memory(sums), bias: Some((bias, shape)), outlet: None, part: None }
     }
 
     /// The same of several images, those of a neuron side by side.
     pub(crate) fn begin_bundle(sums: &'a mut [T], bias: &'a Bias<T>, shape: Shape, images: usize) -> Self {
-        Self { targets: Targets::Bundle(sums, images), bias: Some((bias, shape)), outlet: None }
+        Self { targets: Targets::Bundle(sums, images), bias: Some((bias, shape)), outlet: None, part: None }
     }
 
     /// Sums that have begun.
     pub(crate) fn of(sums: &'a mut [T]) -> Self {
-        Self { targets: Targets::Begun(sums), bias: None, outlet: None }
+        Self { targets: Targets::Begun(sums), bias: None, outlet: None, part: None }
+    }
+
+    /// The same where only those of some channels are added to this time, as far as a kernel can do that: else all are the first time,
+    /// that of the first channels, and none later.
+    pub(crate) fn of_part(mut self, part: Option<Range<usize>>) -> Self {
+        self.part = part;
+        if self.is_continued() {
+            // Biases that are not those of channels were written the first time.
+            self.bias = self.bias.filter(|(bias, shape)| bias.of_channels(*shape).is_some());
+        }
+        self
+    }
+
+    /// Whether other channels have been added to before.
+    pub(crate) fn is_continued(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| part.start > 0)
+    }
+
+    /// A kernel for the channels that are added to this time, which `part` cuts out of that for all.
+    pub(crate) fn cut<'k, K: Clone>(&self, kernel: &'k K, part: impl Fn(&K, Range<usize>) -> K) -> Cow<'k, K> {
+        match &self.part {
+            Some(channels) => Cow::Owned(part(kernel, channels.clone())),
+            None => Cow::Borrowed(kernel),
+        }
+    }
+
+    /// The channels that are added to this time, of so many.
+    pub(crate) fn channels(&self, all: usize) -> Range<usize> {
+        self.part.clone().unwrap_or(0..all)
     }
 
     /// The same of sums that may go to an outlet as soon as they are complete.
@@ -128,7 +160,7 @@ impl<'a, T: Real> Sums<'a, T> {
 
     /// To be added to.
     pub(crate) fn begun(&mut self) -> &mut [T] {
-        if let Some((bias, shape)) = self.bias.take() {
+        if let Some((bias, shape)) = self.bias.take().filter(|_| !self.is_continued()) {
             match &mut self.targets {
                 Targets::Memory(memory) => bias.write(shape, memory),
                 Targets::Bundle(targets, images) => bias.fill_bundle(shape, *images, targets),
