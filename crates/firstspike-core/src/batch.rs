@@ -169,7 +169,7 @@ impl<T: Real> Runner<T> {
         let start = Instant::now();
         // Fewer images than threads share these. A sequence holds on to its state, so that its thread must not turn to others.
         let threads = if network.keeps_state() { 1 } else { rayon::current_num_threads() / count.max(1) };
-        let bundle = self.bundle.filter(|_| request.is_plain());
+        let bundle = self.bundle.filter(|_| request.is_plain() && request.paths == Paths::Fastest);
         let run = |part: Range<usize>, spaces: &mut [Workspace<T>]| {
             if request.cancel.load(Ordering::Relaxed) {
                 return Err(RunError::Cancelled);
@@ -324,13 +324,12 @@ impl<T: Real, I> Request<'_, T, I> {
         space.recycle(self.is_plain());
     }
 
-    /// Whether nothing is asked for but outputs and counts, by the fastest way.
+    /// Whether nothing is asked for but outputs and counts of the layered engine.
     fn is_plain(&self) -> bool {
-        let Self { reference, engine, paths, early_exit, disturbance, record, .. } = self;
-        let fastest = (*engine, *paths) == (Engine::Layered, Paths::Fastest);
+        let Self { reference, engine, early_exit, disturbance, record, .. } = self;
         let undisturbed = !early_exit && disturbance.is_none();
         let kept = record.spikes || record.neurons || record.channels;
-        fastest && undisturbed && reference.is_none() && !kept
+        *engine == Engine::Layered && undisturbed && reference.is_none() && !kept
     }
 }
 

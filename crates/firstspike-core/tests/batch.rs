@@ -351,18 +351,25 @@ fn images_in_parts<T: Real>(level: Level) -> Vec<u64> {
         let image = numbers.image(inputs);
         images.extend(image.into_iter().map(|x| if numbers.real().abs() < share { 3.0 * x } else { 0.0 }));
     }
-    let run = |images: &[f32]| runner.run(&common::request(Engine::Layered, images, images.len() / inputs)).unwrap();
-    let together = on_threads(1, || run(&images));
-    let mut counts = vec![Counts::default(); together.counts.len()];
-    let mut outputs = Vec::new();
-    for image in images.chunks(inputs) {
-        let alone = on_threads(1, || run(image));
-        outputs.extend(alone.outputs);
-        counts.iter_mut().zip(alone.counts).for_each(|(sum, counts)| *sum += counts);
+    let run = |images: &[f32], paths: Paths| {
+        let request = common::request(Engine::Layered, images, images.len() / inputs);
+        on_threads(1, || runner.run(&Request { paths, ..request })).unwrap()
+    };
+    let mut dense = Vec::new();
+    for paths in [Paths::Events, Paths::Fastest] {
+        let together = run(&images, paths);
+        let mut counts = vec![Counts::default(); together.counts.len()];
+        let mut outputs = Vec::new();
+        for image in images.chunks(inputs) {
+            let alone = run(image, paths);
+            outputs.extend(alone.outputs);
+            counts.iter_mut().zip(alone.counts).for_each(|(sum, counts)| *sum += counts);
+        }
+        assert_eq!(together.outputs, outputs, "{level}");
+        assert_eq!(together.counts, counts, "{level}");
+        dense = counts.iter().map(|counts| counts.dense).collect();
     }
-    assert_eq!(together.outputs, outputs, "{level}");
-    assert_eq!(together.counts, counts, "{level}");
-    counts.iter().map(|counts| counts.dense).collect()
+    dense
 }
 
 #[test]
