@@ -64,7 +64,7 @@ const DENSITIES = [1, 0.5, 0.3, 0.1, 0.05];
 const GOALS: Readonly<Record<number, number>> = { 0.3: 0.45, 0.1: 0.35, 0.05: 0.3 };
 const LAYERS_WITH_GOALS = ['3x3-64', '3x3-128', '3x3-256', '3x3-512'];
 
-/** Images of one call; ONNX Runtime runs at its best, firstspike runs image after image in any batch. */
+/** Images of one call; ONNX Runtime runs at its best of these batches. */
 const BATCHES = [1, 8];
 const IMAGES = Math.max(...BATCHES);
 

@@ -35,9 +35,10 @@ pub(crate) struct Plan<T> {
 struct BiasSpikes<T> {
     /// The steps in which there are any: a bit for each.
     steps: Vec<u64>,
-    /// Step of each spike, its neuron and its weight: tile by tile, and step by step in each. Neurons are counted from the
-    /// tile's first on.
-    spikes: Vec<(u32, u32, T)>,
+    /// Neuron and weight of each: tile by tile, and step by step in each. Neurons are counted from the tile's first on.
+    spikes: Vec<(u32, T)>,
+    /// The steps of each tile that have any, and where theirs end.
+    of_steps: Vec<(usize, usize)>,
     /// Where those of each tile end.
     ends: Vec<usize>,
 }
@@ -49,24 +50,33 @@ impl<T: Real> BiasSpikes<T> {
         for &(step, ..) in &spikes {
             marks[step as usize / 64] |= 1 << (step % 64);
         }
-        let (mut begin, mut ends) = (0, Vec::new());
+        let (mut begin, mut of_steps, mut ends) = (0, Vec::new(), Vec::new());
         for tile in tiles {
             let end = spikes.partition_point(|&(_, neuron, _)| (neuron as usize) < tile.end);
             let own = &mut spikes[begin..end];
             own.sort_by_key(|&(step, ..)| step);
-            for (_, neuron, _) in own {
+            for (_, neuron, _) in &mut *own {
                 *neuron -= tile.start as u32;
             }
-            begin = end;
-            ends.push(end);
+            for alike in own.chunk_by(|(a, ..), (b, ..)| a == b) {
+                begin += alike.len();
+                of_steps.push((alike[0].0 as usize, begin));
+            }
+            ends.push(of_steps.len());
         }
-        Self { steps: marks, spikes, ends }
+        let spikes = spikes.into_iter().map(|(_, neuron, weight)| (neuron, weight)).collect();
+        Self { steps: marks, spikes, of_steps, ends }
     }
 
-    /// Those of a tile: its neurons and weights, step by step.
-    fn of_tile(&self, tile: usize) -> impl Iterator<Item = &[(u32, u32, T)]> {
-        let begin = tile.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.spikes[begin..self.ends[tile]].chunk_by(|(a, ..), (b, ..)| a == b)
+    /// Those of a tile: a step, its neurons and weights.
+    fn of_tile(&self, tile: usize) -> impl Iterator<Item = (usize, &[(u32, T)])> {
+        let first = tile.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let mut begin = first.checked_sub(1).map_or(0, |before| self.of_steps[before].1);
+        self.of_steps[first..self.ends[tile]].iter().map(move |&(step, end)| {
+            let spikes = &self.spikes[begin..end];
+            begin = end;
+            (step, spikes)
+        })
     }
 }
 
@@ -120,13 +130,13 @@ impl<T: Real> Arrivals<T> {
     }
 
     /// Adds spikes of one step, with their neurons and weights, to what arrives at so many neurons, if the step matters.
-    fn add(&mut self, spikes: &[(u32, u32, T)], neurons: usize) {
-        let row = spikes.first().map_or(NOTHING, |&(step, ..)| self.rows[step as usize]);
+    fn add(&mut self, step: usize, spikes: &[(u32, T)], neurons: usize) {
+        let row = self.rows[step];
         if row == NOTHING {
             return;
         }
         let sums = &mut self.sums[row as usize * neurons..][..neurons];
-        for &(_, neuron, weight) in spikes {
+        for &(neuron, weight) in spikes {
             sums[neuron as usize] += weight;
         }
     }
@@ -321,8 +331,8 @@ impl<T: Real> Workspace<T> {
                 let Arrivals { rows: steps, sums, order, .. } = &mut *arrivals;
                 T::deliver(level, &fan.fans, weights, &view, rows.clone(), part, steps, sums, order);
             }
-            for spikes in plan.bias.of_tile(tile) {
-                arrivals.add(spikes, neurons.len());
+            for (step, spikes) in plan.bias.of_tile(tile) {
+                arrivals.add(step, spikes, neurons.len());
             }
             let arriving = Arriving { rows: &arrivals.rows, sums: &arrivals.sums, neurons: neurons.len() };
             let (marks, negative) = raster.marks(neurons.start);
