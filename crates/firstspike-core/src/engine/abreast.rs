@@ -126,12 +126,18 @@ impl<T: Real> Workspace<T> {
         }
     }
 
-    /// Leaves all spare memory to the first of some workspaces.
+    /// Leaves spare memory to the first of some workspaces: that of the one that has most. Which workspaces come together changes from
+    /// run to run, and memory of all would add up.
     fn gather_spare(spaces: &mut [Self]) {
-        if let Some((first, others)) = spaces.split_first_mut() {
-            for other in others {
-                first.spare.append(&mut other.spare);
+        let mut most = Vec::new();
+        for space in &mut *spaces {
+            let spare = std::mem::take(&mut space.spare);
+            if spare.len() > most.len() {
+                most = spare;
             }
+        }
+        if let Some(first) = spaces.first_mut() {
+            first.spare = most;
         }
     }
 
