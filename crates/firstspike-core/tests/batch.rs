@@ -329,11 +329,11 @@ fn large_layers<T: Real>(level: Level) -> Network<T> {
         layer("stride", 0, Kind::Conv2d { geometry: first, groups: 1 }, None, -0.2),
         layer("plain", 1, Kind::Conv2d { geometry: second, groups: 1 }, None, -0.2),
         layer("one tap", 2, Kind::Conv2d { geometry: conv(shapes[2], shapes[3], 1, 1), groups: 1 }, None, 0.1),
-        layer("dense", 3, Kind::Dense { input: pooled, outputs: 100, order: None, transposed: false }, Some(pool), 0.0),
+        layer("dense", 3, Kind::Dense { input: pooled, outputs: 300, order: None, transposed: false }, Some(pool), 0.0),
         neurons(
             "readout",
             Shape::new(1, 1, 2),
-            vec![dense(4, Shape::new(1, 1, 100), 2, &Numbers(9).reals(200))],
+            vec![dense(4, Shape::new(1, 1, 300), 2, &Numbers(9).reals(600))],
             &[0.0; 2],
             Neuron::Analog(READOUT),
         ),

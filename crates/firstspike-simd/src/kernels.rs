@@ -272,7 +272,7 @@ pub trait Element: Copy + 'static {
     fn stamp(level: Level, stamps: &Stamps<Self>, keys: &[u32], values: &[Self], targets: &mut [Self]);
 
     /// For every spike `s`: `acc += values[s] * row`, where the row is the `acc.len()` weights from
-    /// `(keys[s] - base) * stride` on.
+    /// `(keys[s] - base) * stride` on. Targets from a multiple of [`ROW_PART`] on are summed up alone as among all.
     ///
     /// # Panics
     /// If `values` is shorter than `keys`, `acc` is longer than `stride`, or the weights are fewer than one row.
@@ -462,6 +462,9 @@ unsafe fn accumulate_tail<V: Vector, R: Rows>(
         even.add(odd).store_first(acc, n);
     }
 }
+
+/// Targets of a row that may be summed up alone: so many registers as are summed up in one chain at every level.
+pub const ROW_PART: usize = 8 * MOST_LANES;
 
 /// # Safety
 /// The instruction set of `V` must be available; `values` must be valid for as many floats as there are rows, and

@@ -34,7 +34,7 @@ pub use delivery::{Fans, Raster, Span};
 pub use gates::{Circuit, FewSpikes, MOST_STEPS, Patterns};
 pub use grid::{Arriving, Grid, GridCounts, Integrators, Marks, NOTHING};
 pub use interleave::same_precision;
-pub use kernels::{Element, Listed, Reach};
+pub use kernels::{Element, Listed, ROW_PART, Reach};
 pub use level::Level;
 pub use memory::Lines;
 pub use spreading::{SpreadScratch, Spreading};

@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use firstspike_simd::{
     Arriving, Circuit, Element, Fans, FewSpikes, Grid, GridCounts, Integrators, Level, Listed, MOST_STEPS, Marks,
-    NOTHING, PART, Patterns, Raster, Reach, Sliding, Span, SpreadScratch, Spreading, Stamps, Taps, Winograd,
+    NOTHING, PART, Patterns, ROW_PART, Raster, Reach, Sliding, Span, SpreadScratch, Spreading, Stamps, Taps, Winograd,
 };
 use proptest::prelude::*;
 
@@ -43,6 +43,12 @@ fn spikes_and_runs<T: Float>(targets: usize, stride: usize, rows: usize, keys: &
         let mut acc = start.clone();
         T::accumulate_spikes(level, &mut acc, &weights, stride, keys, base, &values);
         check(level, &acc, &exact, &magnitude, keys.len());
+        let mut parts = start.clone();
+        for (part, acc) in parts.chunks_mut(ROW_PART).enumerate() {
+            let weights = &weights[part * ROW_PART..];
+            T::accumulate_spikes(level, acc, weights, stride, keys, base, &values);
+        }
+        assert!(parts.iter().zip(&acc).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits()), "{level}: parts");
 
         let (exact, magnitude) = naive(&run);
         let mut acc = start.clone();

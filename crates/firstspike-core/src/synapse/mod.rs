@@ -27,7 +27,7 @@ use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
 use crate::weights::RawWeights;
 use fan_out::FanOut;
-use firstspike_simd::{Active, Level, PART, SpreadScratch};
+use firstspike_simd::{Active, Level, PART, ROW_PART, SpreadScratch};
 use std::ops::{AddAssign, Range};
 
 /// Synapses from one population to another.
@@ -335,13 +335,13 @@ impl<T: Real> Projection<T> {
     /// Channels of targets that may be added to one part after the other ([`Sums::of_part`]), each with no more than so many weights
     /// if it can be: nothing where there would be a single part.
     pub(crate) fn parts(&self, weights: usize) -> Vec<Range<usize>> {
-        let channels = match &self.synapse {
-            Synapse::Dense(dense) => dense.outputs(),
-            Synapse::Conv2d(conv) => conv.parted(),
-            Synapse::Identity(_) => 0,
+        let (channels, unit) = match &self.synapse {
+            Synapse::Dense(dense) => (dense.outputs(), ROW_PART),
+            Synapse::Conv2d(conv) => (conv.parted(), PART),
+            Synapse::Identity(_) => (0, 1),
         };
-        let fitting = weights * channels / self.weights().max(1) / PART * PART;
-        let size = fitting.max(PART);
+        let fitting = weights * channels / self.weights().max(1) / unit * unit;
+        let size = fitting.max(unit);
         if channels <= size {
             return Vec::new();
         }
