@@ -87,7 +87,7 @@ pub struct Sliding {
     /// Channels of an output pixel.
     pub(crate) outputs: usize,
     /// Those of them that are computed, of each group.
-    part: [usize; 2],
+    channels: [usize; 2],
     /// Groups of channels: those of an output see those of the same group of the input.
     groups: usize,
     pub(crate) kernel: [usize; 2],
@@ -101,7 +101,7 @@ pub struct Sliding {
     pointwise: bool,
 }
 
-/// Channels of outputs that a [part](Sliding::part) begins at a multiple of: panels end there, and lines of the cache.
+/// Channels of outputs that a [part](Sliding::of_channels) begins at a multiple of: panels end there, and lines of the cache.
 pub const PART: usize = 64;
 
 /// Bytes of a row of weights in a panel: as many as the registers of the widest tile hold.
@@ -167,8 +167,8 @@ impl Sliding {
             && [rows.len(), columns.len()] == [input[0], input[1]]
             && [&rows, &columns].into_iter().all(|taps| taps.iter().enumerate().all(own));
         let [rows, columns] = [rows, columns].map(Axis::new);
-        let part = [0, outputs / groups];
-        Self { input, outputs, part, groups, kernel, dilation, rows, columns, spans, step, pointwise }
+        let channels = [0, outputs / groups];
+        Self { input, outputs, channels, groups, kernel, dilation, rows, columns, spans, step, pointwise }
     }
 
     /// The same for some channels of outputs alone, where values of all neurons are added up: each is summed up as among all, and
@@ -176,10 +176,10 @@ impl Sliding {
     ///
     /// # Panics
     /// If there are groups or no such channels, or their weights do not begin a cache line further on.
-    pub fn part(&self, channels: Range<usize>) -> Self {
+    pub fn of_channels(&self, channels: Range<usize>) -> Self {
         assert!(self.groups == 1 && channels.end <= self.outputs, "a part of the channels");
         assert!(channels.start.is_multiple_of(PART), "whole lines of weights");
-        Self { part: [channels.start, channels.end], ..self.clone() }
+        Self { channels: [channels.start, channels.end], ..self.clone() }
     }
 
     /// The same for some rows of outputs alone: each is summed up as among all. Allocates nothing.
@@ -588,9 +588,9 @@ pub(crate) unsafe fn convolve_values<V: Vector>(
         };
         let tile = Tile { targets, begin, weights, at: 0, tail: 0 };
         if V::REGISTERS >= 32 {
-            tiles!(V, sliding, sliding.part, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
+            tiles!(V, sliding, sliding.channels, tile, 4, values_tile(values), [4, 6; 3, 6; 2, 8; 1, 14]);
         } else {
-            tiles!(V, sliding, sliding.part, tile, 2, values_tile(values), [2, 4; 1, 8]);
+            tiles!(V, sliding, sliding.channels, tile, 2, values_tile(values), [2, 4; 1, 8]);
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Spreading {
     /// Rows of outputs above these.
     above: usize,
     /// The channels of outputs that are computed.
-    part: [usize; 2],
+    channels: [usize; 2],
 }
 
 /// Taps that are added at once, and the pixels that meet them.
@@ -130,7 +130,7 @@ impl Spreading {
         let columns = stretches(input[1], kernel[1], stride[1], pad[1]);
         let rows = stretches(input[0], kernel[0], stride[0], pad[0]);
         let blocks = rows.iter().flat_map(|&rows| columns.iter().map(move |&columns| Block { rows, columns }));
-        Self { input, output, kernel, blocks: blocks.collect(), above: 0, part: [0, output[2]] }
+        Self { input, output, kernel, blocks: blocks.collect(), above: 0, channels: [0, output[2]] }
     }
 
     /// The same for some rows of outputs alone: each is summed up as among all. Allocates nothing.
@@ -147,15 +147,15 @@ impl Spreading {
     ///
     /// # Panics
     /// If there are no such channels, or they do not begin where a line of weights does.
-    pub fn part(&self, channels: Range<usize>) -> Self {
+    pub fn of_channels(&self, channels: Range<usize>) -> Self {
         assert!(channels.end <= self.output[2], "a part of the channels");
         assert!(channels.start.is_multiple_of(PART), "whole lines of weights");
-        Self { part: [channels.start, channels.end], ..self.clone() }
+        Self { channels: [channels.start, channels.end], ..self.clone() }
     }
 
     /// The channels of outputs that are computed.
     pub(crate) fn channels(&self) -> Range<usize> {
-        self.part[0]..self.part[1]
+        self.channels[0]..self.channels[1]
     }
 
     /// Pixels of an image.
@@ -361,7 +361,7 @@ pub(crate) unsafe fn spread<V: Vector<Scalar: Default>>(
     scratch.begin(spreading, spikes.keys, spikes.starts);
     let between = scratch.between.as_mut_ptr();
     let between = between.wrapping_add(between.align_offset(LINE));
-    let [mut at, end] = spreading.part;
+    let [mut at, end] = spreading.channels;
     while at < end {
         let left = end - at;
         // The last register may be one that the channels do not fill.

@@ -225,7 +225,7 @@ fn convolution<T: Float>(
                     T::spread_spikes(level, &spreading, &mut acc, bias, &packed, spikes, &mut scratch);
                     check(level, &acc, exact, magnitude, terms);
                     check_parts(outputs, &acc, &start, |channels, targets| {
-                        let part = spreading.part(channels);
+                        let part = spreading.of_channels(channels);
                         T::spread_spikes(level, &part, targets, bias, &packed, spikes, &mut scratch);
                     });
                     if bias.is_some() {
@@ -257,7 +257,7 @@ fn convolution<T: Float>(
         });
         if groups == 1 {
             check_parts(outputs, &acc, &unset(), |channels, targets| {
-                T::convolve_values(level, &sliding.part(channels), targets, Some(&bias), &packed, &values);
+                T::convolve_values(level, &sliding.of_channels(channels), targets, Some(&bias), &packed, &values);
             });
         }
         check(level, &acc, &expected, &begun_magnitude, terms);

@@ -636,7 +636,8 @@ impl<T: Real> Conv2d<T> {
             (_, Some(_), _) if sums.is_continued() => {}
             (_, Some(stamps), _) => T::stamp(level, stamps, &spikes.keys, &spikes.values, sums.begun()),
             (Way::Spread | Way::Stamp, None, Some(spread)) => {
-                let (packed, kernel) = (spread.packed(&self.weights), sums.cut(&spread.spreading, Spreading::part));
+                let (packed, kernel) =
+                    (spread.packed(&self.weights), sums.cut(&spread.spreading, Spreading::of_channels));
                 let (sums, bias) = sums.parts();
                 let kernel = (&*kernel, Spreading::band);
                 bands.run(kernel, sums, &mut scratch.bands, |spreading, sums, scratch| {
@@ -726,7 +727,7 @@ impl<T: Real> Conv2d<T> {
         sums: &mut Sums<'_, T>,
         (bands, memory): (Bands, &mut Vec<BandScratch<T>>),
     ) {
-        let (kernel, packed) = (sums.cut(&self.widened.sliding, Sliding::part), self.panels());
+        let (kernel, packed) = (sums.cut(&self.widened.sliding, Sliding::of_channels), self.panels());
         sums.complete(level, (bands, 1), (&*kernel, Sliding::band), memory, |sliding, sums, bias, _| {
             T::convolve_values(level, sliding, sums, bias, packed, image);
         });
