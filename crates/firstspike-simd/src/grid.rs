@@ -318,23 +318,31 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
                 for begin in (grid.readout..end).step_by(SUMMED) {
                     let steps = begin..end.min(begin + SUMMED);
                     let mut without = zeros;
+                    // Neurons that have not spiked in any of the steps before have the bits of all.
+                    let still_silent = |silent: V, without: V, step: usize| {
+                        let all = V::splat(Number::bit(step - begin)).add(V::splat((-1.5).into()));
+                        V::where_greater(without, all, silent, V::zero())
+                    };
                     for step in steps.clone() {
                         counts.received += state.arrive(grid, block, step);
                         let bit = V::splat(Number::bit(step - begin));
                         let rectifies = grid.rectifier == Some(step);
                         for k in 0..AT_ONCE {
                             let grown = state.potential[k].add(state.current[k]);
-                            let below = threshold.exceeds(grown);
-                            let mut none = below;
+                            let mut none = threshold.exceeds(grown);
                             if rectifies {
-                                none = below.add_product(V::zero().add_product(below, minus), silent[k]);
+                                let silent = still_silent(silent[k], without[k], step);
+                                none = none.add_product(V::zero().add_product(none, minus), silent);
                             }
-                            silent[k] = V::zero().add_product(silent[k], below);
                             without[k] = without[k].add_product(none, bit);
                             missing[k] = missing[k].add(none);
-                            state.potential[k] = V::zero().add_product(grown, below);
-                            state.current[k] = V::zero().add_product(state.current[k], below);
+                            let reset = |x: V| V::where_greater(threshold, grown, x, V::zero());
+                            state.potential[k] = reset(grown);
+                            state.current[k] = reset(state.current[k]);
                         }
+                    }
+                    for (silent, &without) in silent.iter_mut().zip(&without) {
+                        *silent = still_silent(*silent, without, steps.end);
                     }
                     block.mark(without, ((1u64 << steps.len()) - 1) as u32, begin - grid.sent, marks);
                 }
@@ -397,8 +405,9 @@ pub(crate) unsafe fn run<V: Vector<Scalar: Number>, const READS: bool>(
                             found[k] = V::zero().add_product(found[k], none).add_product(potential[k], spikes);
                         }
                         // What a silent neuron does that crosses again makes no difference, nor what any does in the end.
-                        potential[k] = V::zero().add_product(potential[k], below);
-                        current[k] = V::zero().add_product(current[k], below);
+                        let grown = potential[k];
+                        potential[k] = V::where_greater(threshold, grown, grown, V::zero());
+                        current[k] = V::where_greater(threshold, grown, current[k], V::zero());
                     }
                 }
                 if let Some(sent) = sent.filter(|sent| sent % SUMMED == SUMMED - 1 || step + 1 == end) {

@@ -99,11 +99,21 @@ pub(crate) trait Vector: Copy {
     /// See the trait.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 
+    /// `x` in the lanes in which `a` is greater than `b`, `y` in the others.
+    ///
+    /// # Safety
+    /// See the trait.
+    unsafe fn where_greater(a: Self, b: Self, x: Self, y: Self) -> Self;
+
     /// 1 in the lanes that are greater than those of `other`, 0 in the others: multiplying by it is exact.
     ///
     /// # Safety
     /// See the trait.
-    unsafe fn exceeds(self, other: Self) -> Self;
+    #[inline(always)]
+    unsafe fn exceeds(self, other: Self) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { Self::where_greater(self, other, Self::splat(1.0.into()), Self::zero()) }
+    }
 
     /// The larger of each pair of lanes; that of `other` where they are equal, or one is not a number.
     ///

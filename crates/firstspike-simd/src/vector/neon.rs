@@ -75,9 +75,9 @@ macro_rules! neon {
             }
 
             #[inline(always)]
-            unsafe fn exceeds(self, other: Self) -> Self {
+            unsafe fn where_greater(a: Self, b: Self, x: Self, y: Self) -> Self {
                 // SAFETY: NEON is part of aarch64.
-                Self(unsafe { $select($greater(self.0, other.0), $splat(1.0), $splat(0.0)) })
+                Self(unsafe { $select($greater(a.0, b.0), x.0, y.0) })
             }
 
             #[inline(always)]

@@ -64,8 +64,8 @@ macro_rules! plain {
             }
 
             #[inline(always)]
-            unsafe fn exceeds(self, other: Self) -> Self {
-                Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { 1.0 } else { 0.0 }))
+            unsafe fn where_greater(a: Self, b: Self, x: Self, y: Self) -> Self {
+                Self(std::array::from_fn(|i| if a.0[i] > b.0[i] { x.0[i] } else { y.0[i] }))
             }
 
             #[inline(always)]

@@ -52,7 +52,7 @@ macro_rules! vector {
         $registers:literal, $compare:ident,
         |$c:ident, $selected:ident, $first:ident, $keys:ident, $found:ident| $compress:expr,
         |$i:ident, $among:ident, $integers:ident| $compress_integers:expr,
-        |$left:ident, $right:ident| $exceeds:expr,
+        |$left:ident, $right:ident, $greater:ident, $other:ident| $where_greater:expr,
         |$plain:ident, $signs:ident| $flip:expr
     ) => {
         #[doc = $doc]
@@ -120,10 +120,10 @@ macro_rules! vector {
             }
 
             #[inline(always)]
-            unsafe fn exceeds(self, other: Self) -> Self {
-                let ($left, $right) = (self.0, other.0);
+            unsafe fn where_greater(a: Self, b: Self, x: Self, y: Self) -> Self {
+                let ($left, $right, $greater, $other) = (a.0, b.0, x.0, y.0);
                 // SAFETY: the caller vouches for the instruction set.
-                Self(unsafe { $exceeds })
+                Self(unsafe { $where_greater })
             }
 
             #[inline(always)]
@@ -208,7 +208,7 @@ vector!(
         let order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(ORDERS[mask as usize & 255] as i64));
         _mm256_storeu_si256(found.cast(), _mm256_permutevar8x32_epi32(_mm256_cvttps_epi32(x), order));
     },
-    |a, b| _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b), _mm256_set1_ps(1.0)),
+    |a, b, x, y| _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GT_OQ>(a, b)),
     |x, signs| _mm256_xor_ps(x, signs)
 );
 
@@ -244,7 +244,7 @@ vector!(
         let integers = _mm256_castsi128_si256(_mm256_cvttpd_epi32(x));
         _mm_storeu_si128(found.cast(), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(integers, order)));
     },
-    |a, b| _mm256_and_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(a, b), _mm256_set1_pd(1.0)),
+    |a, b, x, y| _mm256_blendv_pd(y, x, _mm256_cmp_pd::<_CMP_GT_OQ>(a, b)),
     |x, signs| _mm256_xor_pd(x, signs)
 );
 
@@ -278,7 +278,7 @@ vector!(
     |x, mask, found| {
         _mm512_storeu_si512(found.cast(), _mm512_maskz_compress_epi32(mask as u16, _mm512_cvttps_epi32(x)));
     },
-    |a, b| _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), _mm512_set1_ps(1.0)),
+    |a, b, x, y| _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), x),
     |x, signs| _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(x), _mm512_castps_si512(signs)))
 );
 
@@ -313,6 +313,6 @@ vector!(
         let compressed = _mm512_maskz_compress_epi32(mask as u16, integers);
         _mm256_storeu_si256(found.cast(), _mm512_castsi512_si256(compressed));
     },
-    |a, b| _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b), _mm512_set1_pd(1.0)),
+    |a, b, x, y| _mm512_mask_mov_pd(y, _mm512_cmp_pd_mask::<_CMP_GT_OQ>(a, b), x),
     |x, signs| _mm512_castsi512_pd(_mm512_xor_si512(_mm512_castpd_si512(x), _mm512_castpd_si512(signs)))
 );
