@@ -1,6 +1,7 @@
 //! Bundles: as many images at once as a register has lanes, one in each. Activations are `[row][column][channel][image]`,
 //! a register for each neuron: no channel is too many or too few for a register, and a weight serves all images.
 
+use crate::compression::Clip;
 use crate::convolution::{Sliding, Taps};
 use crate::vector::{Vector, own_register};
 
@@ -310,15 +311,15 @@ pub(crate) struct Counted<T> {
 /// pixels begin, for a register of spikes and of each extreme, and for as many keys as there are neurons and one more; a
 /// pixel's registers must divide the sums.
 #[inline(always)]
-pub(crate) unsafe fn rectify<V: Vector, const SIGNED: bool, const ACTIVE: bool>(
+pub(crate) unsafe fn rectify<V: Vector, const SIGNED: bool, const BOUNDED: bool, const ACTIVE: bool>(
     sums: &mut [V::Scalar],
     channels: usize,
-    [least, most]: [V::Scalar; 2],
+    clip: Clip<V, SIGNED, BOUNDED>,
     Counted { starts, spikes, extremes, active }: Counted<V::Scalar>,
 ) -> usize {
     // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
-        let (zero, least, most) = (V::zero(), V::splat(least), V::splat(most));
+        let zero = V::zero();
         let mut seen = [zero; 2];
         let mut counts = zero;
         let (mut count, mut listed) = (0, 0);
@@ -330,7 +331,7 @@ pub(crate) unsafe fn rectify<V: Vector, const SIGNED: bool, const ACTIVE: bool>(
         for (pixel, sums) in sums.chunks_exact_mut(channels * V::LANES).enumerate() {
             for channel in 0..channels {
                 let at = sums.as_mut_ptr().add(channel * V::LANES);
-                let value = V::load(at).max(least).min(most);
+                let value = clip.clip(V::load(at));
                 value.store(at);
                 seen[1] = seen[1].max(value);
                 let spiking = if SIGNED {

@@ -35,6 +35,36 @@ pub(crate) unsafe fn scale<V: Vector>(
     }
 }
 
+/// A range that values are brought into, which holds zero. `SIGNED`: it holds negative values too. `BOUNDED`: it ends at other than
+/// infinity; if it holds no negative values, that is about its upper end.
+#[derive(Clone, Copy)]
+pub(crate) struct Clip<V, const SIGNED: bool, const BOUNDED: bool>([V; 2]);
+
+impl<V: Vector, const SIGNED: bool, const BOUNDED: bool> Clip<V, SIGNED, BOUNDED> {
+    /// # Safety
+    /// The instruction set of `V` must be available.
+    #[inline(always)]
+    pub(crate) unsafe fn to(range: [V::Scalar; 2]) -> Self {
+        // SAFETY: the caller's word.
+        Self(range.map(|end| unsafe { V::splat(end) }))
+    }
+
+    /// # Safety
+    /// The instruction set of `V` must be available.
+    #[inline(always)]
+    pub(crate) unsafe fn clip(self, sum: V) -> V {
+        let Self([least, most]) = self;
+        // SAFETY: the caller's word.
+        unsafe {
+            match (SIGNED, BOUNDED) {
+                (_, true) => sum.max(least).min(most),
+                (false, false) => sum.max(least),
+                (true, false) => sum,
+            }
+        }
+    }
+}
+
 /// Makes sums the values of spikes: brings them into a range that holds zero. The values of a pixel's `channels` go to `to`, `apart`
 /// numbers behind those of the pixel before, which may be where the sums are. Writes how many spikes, values other than zero,
 /// there are before each pixel but the first, counted from the number on that `starts` begins with, and behind the last. Leaves
@@ -44,17 +74,16 @@ pub(crate) unsafe fn scale<V: Vector>(
 /// The instruction set of `V` must be available; `count` sums must be readable and the values of their pixels writable, `starts`
 /// writable for one element more than there are pixels, `extremes` for a register each, and `channels` must divide `count`.
 #[inline(always)]
-pub(crate) unsafe fn rectify<V: Vector>(
+pub(crate) unsafe fn rectify<V: Vector, const SIGNED: bool, const BOUNDED: bool>(
     (from, count): (*const V::Scalar, usize),
     channels: usize,
     (to, apart): (*mut V::Scalar, usize),
-    [least, most]: [V::Scalar; 2],
+    clip: Clip<V, SIGNED, BOUNDED>,
     starts: *mut u32,
     extremes: [*mut V::Scalar; 2],
 ) {
     // SAFETY: as many elements are read and written as there are, and the rest is the caller's word.
     unsafe {
-        let range = [V::splat(least), V::splat(most)];
         let mut seen = [V::zero(); 2];
         let (mut pixel, mut missing, mut spikes_before) = (0, channels, *starts);
         let (mut at, mut put) = (0, 0);
@@ -67,11 +96,11 @@ pub(crate) unsafe fn rectify<V: Vector>(
                 if ahead > 0 {
                     prefetch(to.wrapping_add(put + k + ahead).cast_const());
                 }
-                spikes_before += bring(from.add(at + k), to.add(put + k), V::LANES, range, &mut seen).count_ones();
+                spikes_before += bring(from.add(at + k), to.add(put + k), V::LANES, clip, &mut seen).count_ones();
             }
             if whole < channels {
                 let (from, to) = (from.add(at + whole), to.add(put + whole));
-                spikes_before += bring(from, to, channels - whole, range, &mut seen).count_ones();
+                spikes_before += bring(from, to, channels - whole, clip, &mut seen).count_ones();
             }
             (at, put) = (at + channels, put + apart);
             pixel += 1;
@@ -84,12 +113,12 @@ pub(crate) unsafe fn rectify<V: Vector>(
             let (from, to) = (from.add(at), to.add(at));
             if left == WORD {
                 for k in (0..WORD).step_by(V::LANES) {
-                    spikes |= u64::from(bring(from.add(k), to.add(k), V::LANES, range, &mut seen)) << k;
+                    spikes |= u64::from(bring(from.add(k), to.add(k), V::LANES, clip, &mut seen)) << k;
                 }
             } else {
                 for k in (0..left).step_by(V::LANES) {
                     let n = V::LANES.min(left - k);
-                    spikes |= u64::from(bring(from.add(k), to.add(k), n, range, &mut seen)) << k;
+                    spikes |= u64::from(bring(from.add(k), to.add(k), n, clip, &mut seen)) << k;
                 }
             }
             while missing <= left {
@@ -114,23 +143,26 @@ pub(crate) unsafe fn rectify<V: Vector>(
 /// # Safety
 /// The instruction set of `V` must be available, the sums must exist, and there be room for values.
 #[inline(always)]
-unsafe fn bring<V: Vector>(
+unsafe fn bring<V: Vector, const SIGNED: bool, const BOUNDED: bool>(
     from: *const V::Scalar,
     to: *mut V::Scalar,
     n: usize,
-    [least, most]: [V; 2],
+    clip: Clip<V, SIGNED, BOUNDED>,
     seen: &mut [V; 2],
 ) -> u32 {
     // SAFETY: the caller's word.
     unsafe {
         let sum = if n == V::LANES { V::load(from) } else { V::load_first(from, n) };
-        let value = sum.max(least).min(most);
+        let value = clip.clip(sum);
         if n == V::LANES {
             value.store(to);
         } else {
             value.store_first(to, n);
         }
-        *seen = [seen[0].min(value), seen[1].max(value)];
+        if SIGNED {
+            seen[0] = seen[0].min(value);
+        }
+        seen[1] = seen[1].max(value);
         value.nonzero()
     }
 }

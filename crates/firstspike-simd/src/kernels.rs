@@ -1,7 +1,7 @@
 //! The kernels, written once over [`Vector`], and their dispatch.
 
 use crate::bundles::{self, Active, Bundle, BundleCounts, Counted};
-use crate::compression;
+use crate::compression::{self, Clip};
 use crate::convolution::{self, Sliding, Spikes};
 use crate::delivery::{self, Fans, Raster};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
@@ -548,6 +548,31 @@ unsafe fn add_scaled_rows<V: Vector>(targets: *mut V::Scalar, weights: *const V:
     }
 }
 
+/// Calls a kernel with the kind of [`Clip`] that a range takes.
+macro_rules! clipped {
+    ($vector:ty, $range:expr, |$clip:ident| $kernel:expr) => {{
+        let [least, most] = $range;
+        match (least < 0.0, most.is_finite() || (least < 0.0 && least.is_finite())) {
+            (false, false) => {
+                let $clip = Clip::<$vector, false, false>::to($range);
+                $kernel
+            }
+            (false, true) => {
+                let $clip = Clip::<$vector, false, true>::to($range);
+                $kernel
+            }
+            (true, false) => {
+                let $clip = Clip::<$vector, true, false>::to($range);
+                $kernel
+            }
+            (true, true) => {
+                let $clip = Clip::<$vector, true, true>::to($range);
+                $kernel
+            }
+        }
+    }};
+}
+
 /// Compiles the kernels for one instruction set and precision.
 macro_rules! compile {
     ($module:ident, $vector:ty, $scalar:ty $(, $feature:literal)?) => {
@@ -627,12 +652,10 @@ macro_rules! compile {
             ) -> usize {
                 // SAFETY: the caller's word.
                 unsafe {
-                    match (range[0] < 0.0, counted.active.is_some()) {
-                        (true, true) => bundles::rectify::<$vector, true, true>(sums, channels, range, counted),
-                        (true, false) => bundles::rectify::<$vector, true, false>(sums, channels, range, counted),
-                        (false, true) => bundles::rectify::<$vector, false, true>(sums, channels, range, counted),
-                        (false, false) => bundles::rectify::<$vector, false, false>(sums, channels, range, counted),
-                    }
+                    clipped!($vector, range, |clip| match counted.active {
+                        Some(_) => bundles::rectify::<$vector, _, _, true>(sums, channels, clip, counted),
+                        None => bundles::rectify::<$vector, _, _, false>(sums, channels, clip, counted),
+                    })
                 }
             }
 
@@ -696,7 +719,9 @@ macro_rules! compile {
                 extremes: [*mut $scalar; 2],
             ) {
                 // SAFETY: the caller's word.
-                unsafe { compression::rectify::<$vector>(sums, channels, into, range, starts, extremes) }
+                unsafe {
+                    clipped!($vector, range, |clip| compression::rectify(sums, channels, into, clip, starts, extremes));
+                }
             }
 
             /// # Safety
