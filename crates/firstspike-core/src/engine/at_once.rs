@@ -9,7 +9,7 @@ use crate::real::Real;
 use crate::shape::Shape;
 use crate::signal::{Raster, Signal};
 use crate::synapse::{Fan, Projection};
-use firstspike_simd::{Arriving, NOTHING};
+use firstspike_simd::{Arriving, MOST_FOLLOWED, NOTHING};
 use std::ops::Range;
 
 /// Bytes of arrivals that stay in the cache.
@@ -157,7 +157,10 @@ impl<T: Real> Plan<T> {
                 });
                 (quartz.steps(), quartz.levels + 1, spikes.collect())
             }
-            Neuron::IntegrateAndFire(model) => (model.presentation.steps, model.presentation.steps, Vec::new()),
+            // Poolings count their spikes.
+            Neuron::IntegrateAndFire(model) if model.presentation.steps <= MOST_FOLLOWED => {
+                (model.presentation.steps, model.presentation.steps, Vec::new())
+            }
             _ => return None,
         };
         let targets = [shape.height, shape.width * shape.channels];
@@ -262,7 +265,7 @@ impl<T: Real> Workspace<T> {
                 let from = rasters(&self.signals[*source]);
                 match network.timing(index) {
                     Some(Timing::Grid(_)) => pool.race_at_once(from, &mut raster, &mut self.awaited),
-                    _ => pool.follow_at_once(from, &mut raster),
+                    _ => pool.follow_at_once(network.level(), from, &mut raster, &mut self.windows),
                 }
             }
             Stage::Concat { sources } => {

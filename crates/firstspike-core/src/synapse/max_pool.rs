@@ -3,7 +3,10 @@
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::{Raster, SpikeList};
-use firstspike_simd::{Level, Sliding, Taps};
+use firstspike_simd::{Followers, Level, Sliding, Taps};
+
+/// Pooling neurons that are gone through together: the counts of their windows stay in the first-level cache.
+const ABREAST: usize = 96;
 
 /// Maximum over windows of each channel; padding never wins.
 #[derive(Clone, Debug)]
@@ -44,6 +47,14 @@ pub(crate) struct PoolSums<T> {
     passed: Vec<T>,
 }
 
+/// Memory for windows whose leaders are followed in all steps at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Windows {
+    followers: Followers,
+    /// Those of the neurons of some windows, the first of all windows first.
+    patterns: Vec<u64>,
+}
+
 impl<T: Real> PoolSums<T> {
     /// A pooling neuron catches up with its leader: what its spike is worth.
     pub(crate) fn catch_up(&mut self, pooled: usize) -> T {
@@ -56,26 +67,6 @@ impl<T: Real> PoolSums<T> {
 /// The first of the steps that a pattern has: its bit.
 fn lowest(pattern: u64) -> u64 {
     pattern & pattern.wrapping_neg()
-}
-
-/// A pattern whose n-th step is the earlier of the n-th steps of two (for a `minimum` the later), of which the first has
-/// spiked `ahead` times more before.
-fn merged(mut a: u64, mut b: u64, ahead: i64, minimum: bool) -> u64 {
-    let mut steps = 0;
-    let behind = if ahead > 0 { &mut b } else { &mut a };
-    for _ in 0..ahead.unsigned_abs().min(u64::from(u64::BITS)) {
-        if minimum {
-            steps |= lowest(*behind);
-        }
-        *behind &= behind.wrapping_sub(1);
-    }
-    while a != 0 && b != 0 {
-        let (x, y) = (lowest(a), lowest(b));
-        steps |= if minimum { x.max(y) } else { x.min(y) };
-        a &= a - 1;
-        b &= b - 1;
-    }
-    if minimum { steps } else { steps | a | b }
 }
 
 impl MaxPool {
@@ -236,31 +227,42 @@ impl MaxPool {
         }
     }
 
-    /// The same of all steps at once, where all spikes of a channel are worth the same and none counts negative: when a
-    /// neuron of the window is the first to send its n-th spike (for a minimum: the last), the pooling neuron sends its own.
-    pub(crate) fn follow_at_once<T: Real>(&self, from: &Raster<T>, to: &mut Raster<T>) {
+    /// The same of all steps at once, where all spikes of a channel are worth the same and none counts negative.
+    pub(crate) fn follow_at_once<T: Real>(
+        &self,
+        level: Level,
+        from: &Raster<T>,
+        to: &mut Raster<T>,
+        Windows { followers, patterns }: &mut Windows,
+    ) {
         let channels = self.geometry.input.channels;
         to.worth.clone_from(&from.worth);
         to.worth.truncate(to.neurons);
-        for first in (0..to.neurons).step_by(channels) {
-            if from.worth.len() > 1 {
+        if from.worth.len() > 1 {
+            for first in (channels..to.neurons).step_by(channels) {
                 to.worth.copy_within(..channels, first);
             }
-            let mut pixels = self.pixels_of(first / channels).map(|pixel| pixel * channels);
-            let Some(pixel) = pixels.next() else { continue };
+        }
+        let size = self.sizes.iter().max().map_or(0, |&size| size as usize);
+        let abreast = (ABREAST / channels).max(1);
+        let all = self.sizes.len();
+        for first in (0..all).step_by(abreast) {
+            let windows = first..all.min(first + abreast);
+            let neurons = windows.start * channels..windows.end * channels;
+            let least = windows.clone().flat_map(|_| (0..channels).map(|channel| self.takes_minimum(channel)));
+            followers.begin(size, least);
+            patterns.resize(size * neurons.len(), 0);
             for (own, others) in to.patterns.chunks_exact_mut(to.neurons).zip(from.words()) {
-                own[first..first + channels].copy_from_slice(&others[pixel..pixel + channels]);
-            }
-            for pixel in pixels {
-                for channel in 0..channels {
-                    let minimum = self.takes_minimum(channel);
-                    let mut ahead = 0;
-                    for (own, others) in to.patterns.chunks_exact_mut(to.neurons).zip(from.words()) {
-                        let (before, other) = (own[first + channel], others[pixel + channel]);
-                        own[first + channel] = merged(before, other, ahead, minimum);
-                        ahead += i64::from(before.count_ones()) - i64::from(other.count_ones());
+                for (at, window) in windows.clone().enumerate() {
+                    // Windows at borders are smaller: a neuron that is there twice makes no difference.
+                    let pixels = self.pixels_of(window);
+                    let again = pixels.clone().next().into_iter().cycle();
+                    for (patterns, pixel) in patterns.chunks_exact_mut(neurons.len()).zip(pixels.chain(again)) {
+                        let from = &others[pixel * channels..][..channels];
+                        patterns[at * channels..][..channels].copy_from_slice(from);
                     }
                 }
+                followers.follow(level, patterns, &mut own[neurons.clone()]);
             }
         }
         to.spikes = to.patterns.iter().map(|pattern| u64::from(pattern.count_ones())).sum();
