@@ -1,6 +1,7 @@
 /**
- * Time per image against spikes per image, where only the work is done that spikes cause. Biases make neurons spike where
- * an image is blank, so networks lose theirs: then whatever sees nothing is silent, in all layers.
+ * Time per image against spikes per image, where only the work is done that spikes cause. All layers become sparse alike: of the
+ * image and of each layer the left part is kept, and what lies right of it is silent. Biases make neurons spike that see nothing, so
+ * networks lose theirs.
  */
 
 import { chosenOr, loadNetwork, type NetworkFiles } from '../data.js';
@@ -22,7 +23,7 @@ interface SparsityResult {
 
 /** A network on images of one sparsity. */
 interface SparsityPoint {
-  /** Share of the image that is kept. */
+  /** Share of the image and of each layer that is kept. */
   readonly kept: number;
   /** Of one image. */
   readonly spikes: number;
@@ -34,11 +35,11 @@ interface SparsityPoint {
 
 const DEFAULT_NETWORKS = ['digits-bn', 'quartz-convnet', 'vgg-sparse', 'cifar_base'];
 
-/**
- * Shares of the image that are kept, as one piece: so layers keep their shares of all spikes as far as they can. The rest is 0 and
- * sends no spike.
- */
+/** Shares of the image and of each layer that are kept. */
 const KEPT = [1, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0];
+
+/** A bias with which no neuron spikes. */
+const SILENCING = -1e6;
 
 /** Share of the variance of times that a straight line should explain. */
 const GOAL = 0.98;
@@ -65,17 +66,21 @@ export async function benchSparsity({ networks, ...duration }: SuiteOptions): Pr
 /** Measures one network: all sparsities take turns. */
 async function sweepSparsity(files: NetworkFiles, duration: Duration): Promise<SparsityResult> {
   const { graph, calibration, images } = await loadNetwork({ ...files, preprocess: 'unit' }, IMAGES, withoutBiases);
-  const network = await convert(graph, { code: 'ttfs', calibration, inputRange: [0, 1] });
-  const batches = KEPT.map((share) => keepLeft(images, share));
-  const cases = batches.map((batch, i) =>
-    timedCase(`${100 * KEPT[i]} % of the image`, IMAGES, async () => {
+  const sparse = await Promise.all(
+    KEPT.map(async (share) => ({
+      network: await convert(keepLeft(graph, share), { code: 'ttfs', calibration, inputRange: [0, 1] }),
+      batch: keepColumns(images, share),
+    })),
+  );
+  const cases = sparse.map(({ network, batch }, i) =>
+    timedCase(`${100 * KEPT[i]} % of all layers`, IMAGES, async () => {
       const { seconds } = await network.run(batch, { threads: 1, dense: false });
       return seconds;
     }),
   );
   const measured = await measureRounds(files.name, cases, duration);
   const points = await Promise.all(
-    batches.map(async (batch, i): Promise<SparsityPoint> => {
+    sparse.map(async ({ network, batch }, i): Promise<SparsityPoint> => {
       const { counters } = await network.run(batch, { dense: false });
       return {
         kept: KEPT[i],
@@ -103,8 +108,25 @@ function withoutBiases(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-/** Images `[n, channels, height, width]` of which the left part is kept: a share of the columns. */
-function keepLeft({ data, shape }: FloatBatch, share: number): FloatBatch {
+/** The same network, without biases, in whose layers only the left part can spike: a share of the columns, or of all neurons. */
+function keepLeft(graph: Graph, share: number): Graph {
+  const nodes = graph.nodes.map((node) => {
+    if (node.op !== 'Conv' && node.op !== 'Dense') return node;
+    const shape = graph.shapes.get(node.output) ?? [];
+    const [channels, height, width] = node.op === 'Conv' ? shape : [1, 1, shape[0]];
+    const isKept = (column: number) => column < Math.round(share * width);
+    if (node.op === 'Dense') {
+      return { ...node, bias: { values: Float64Array.from({ length: width }, (_, i) => (isKept(i) ? 0 : SILENCING)) } };
+    }
+    const values = Float64Array.from({ length: 2 * channels }, (_, i) => (i < channels ? 0 : SILENCING));
+    const classes = Uint16Array.from({ length: height * width }, (_, i) => (isKept(i % width) ? 0 : 1));
+    return { ...node, bias: { values, classes } };
+  });
+  return { ...graph, nodes };
+}
+
+/** Images `[n, channels, height, width]` of which the left part is kept: a share of the columns. The rest is 0 and sends no spike. */
+function keepColumns({ data, shape }: FloatBatch, share: number): FloatBatch {
   const width = shape[3];
   const kept = data.slice();
   const columns = Math.round(share * width);
@@ -134,7 +156,7 @@ function range(values: readonly number[]): string {
 function draw(results: readonly SparsityResult[]): string {
   return curveSvg({
     title: 'Time against spikes',
-    subtitle: 'Microseconds per image with one thread over spikes per image, of whole images to blank ones',
+    subtitle: 'Microseconds per image with one thread over spikes per image, from all that layers send to none',
     columns: results.map(({ network, points, againstSpikes: { intercept, slope } }) => {
       const spikes = points.map((point) => point.spikes);
       const ends = [Math.min(...spikes), Math.max(...spikes)];
