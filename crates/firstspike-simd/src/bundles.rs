@@ -4,6 +4,7 @@
 use crate::compression::Clip;
 use crate::convolution::{Sliding, Taps};
 use crate::vector::{Vector, own_register};
+use std::ops::Range;
 
 /// What is counted in a bundle, pixel by pixel and image by image.
 #[derive(Debug)]
@@ -61,6 +62,22 @@ pub(crate) struct Bundle<'a, T> {
     pub bias: Option<*const T>,
     pub weights: *const T,
     pub values: *const T,
+    /// How many spikes of all images there are before each pixel of the input, and behind the last, if that is known.
+    pub starts: Option<*const u32>,
+}
+
+impl<T> Bundle<'_, T> {
+    /// Whether all images are known to be silent in some columns of what a row of outputs sees.
+    ///
+    /// # Safety
+    /// There must be such columns, and spikes be counted before each pixel, if they are.
+    #[inline(always)]
+    unsafe fn is_silent(&self, down: Taps, columns: Range<usize>) -> bool {
+        // SAFETY: the caller's word.
+        let silent =
+            |starts: *const u32, at: usize| unsafe { *starts.add(at + columns.start) == *starts.add(at + columns.end) };
+        self.starts.is_some_and(|starts| self.sliding.lines(down).all(|(_, line)| silent(starts, line)))
+    }
 }
 
 /// Outputs side by side whose taps are alike.
@@ -77,53 +94,88 @@ struct Outputs<T> {
     group: usize,
 }
 
-/// The convolution of one value per neuron and image.
+/// The convolution of one value per neuron and image. Returns how many multiply-adds of each image are left out, since outputs see
+/// nothing that is known to spike.
 ///
 /// # Safety
 /// The instruction set of `V` must be available; targets and values must have the sizes of `sliding`, times the lanes, and
-/// weights and bias its sizes.
+/// weights, bias and counts of spikes its sizes.
 #[inline(always)]
-pub(crate) unsafe fn convolve<V: Vector>(bundle: Bundle<'_, V::Scalar>) {
+pub(crate) unsafe fn convolve<V: Vector>(bundle: Bundle<'_, V::Scalar>) -> u64 {
     let sliding = bundle.sliding;
     let (channels, groups, outputs) = (sliding.input[2], sliding.groups(), sliding.outputs());
     let (inputs, width) = (channels / groups, sliding.width());
     // Sums that fit the registers, with the inputs of one tap and a weight.
     let many = V::REGISTERS >= 32;
+    let mut left_out = 0;
     for (oy, &down) in sliding.rows.iter().enumerate() {
         for span in sliding.spans() {
             let across = sliding.columns[span.first];
             for group in 0..groups {
                 let mut done = 0;
                 while done < span.count {
-                    let column = span.first + done;
+                    let left = span.count - done;
+                    let pixels = match width {
+                        8.. if many && left >= 3 => 3,
+                        4..8 if many && left >= 6 => 6,
+                        4.. if left >= 3 => 3,
+                        ..4 if left >= 6 => 6,
+                        _ => 1,
+                    };
+                    let (column, first) = (span.first + done, across.start + done * span.step);
+                    let seen = (pixels - 1) * span.step + (across.count.max(1) - 1) * sliding.dilation[1] + 1;
+                    done += pixels;
                     // SAFETY: the column exists and so do its taps; no more outputs are covered than lie in the span.
                     unsafe {
-                        let first = (across.start + done * span.step) * channels + group * inputs;
                         let target = (oy * sliding.columns.len() + column) * outputs + group * width;
                         let outputs = Outputs {
                             down,
                             across,
-                            values: bundle.values.add(first * V::LANES),
+                            values: bundle.values.add((first * channels + group * inputs) * V::LANES),
                             targets: bundle.targets.add(target * V::LANES),
                             step: span.step * channels * V::LANES,
                             group,
                         };
-                        let left = span.count - done;
-                        done += match width {
-                            8.. if many && left >= 3 => channels_of::<V, 3, 8>(bundle, outputs),
-                            4..8 if many && left >= 6 => channels_of::<V, 6, 4>(bundle, outputs),
-                            4.. if left >= 3 => channels_of::<V, 3, 4>(bundle, outputs),
-                            ..4 if left >= 6 => channels_of::<V, 6, 2>(bundle, outputs),
+                        if across.count > 0 && bundle.is_silent(down, first..first + seen) {
+                            begin::<V>(bundle, outputs, pixels);
+                            left_out += pixels * down.count * across.count * inputs * width;
+                            continue;
+                        }
+                        match (pixels, width) {
+                            (3, 8..) if many => channels_of::<V, 3, 8>(bundle, outputs),
+                            (3, _) => channels_of::<V, 3, 4>(bundle, outputs),
+                            (6, 4..) => channels_of::<V, 6, 4>(bundle, outputs),
+                            (6, _) => channels_of::<V, 6, 2>(bundle, outputs),
                             _ => channels_of::<V, 1, 8>(bundle, outputs),
-                        };
+                        }
                     }
                 }
             }
         }
     }
+    left_out as u64
 }
 
-/// All channels of a group of `PIXELS` outputs, `MOST` at once. Returns how many outputs these were.
+/// Writes what some outputs begin at, if that is a bias.
+///
+/// # Safety
+/// As for [`convolve`], and there must be so many outputs.
+#[inline(always)]
+unsafe fn begin<V: Vector>(bundle: Bundle<'_, V::Scalar>, outputs: Outputs<V::Scalar>, pixels: usize) {
+    let width = bundle.sliding.width();
+    let Some(bias) = bundle.bias else { return };
+    // SAFETY: the caller's word.
+    unsafe {
+        for channel in 0..width {
+            let bias = V::splat(*bias.add(outputs.group * width + channel));
+            for pixel in 0..pixels {
+                bias.store(outputs.targets.add((pixel * bundle.sliding.outputs() + channel) * V::LANES));
+            }
+        }
+    }
+}
+
+/// All channels of a group of `PIXELS` outputs, `MOST` at once.
 ///
 /// # Safety
 /// As for [`convolve`], and there must be so many outputs.
@@ -131,7 +183,7 @@ pub(crate) unsafe fn convolve<V: Vector>(bundle: Bundle<'_, V::Scalar>) {
 unsafe fn channels_of<V: Vector, const PIXELS: usize, const MOST: usize>(
     bundle: Bundle<'_, V::Scalar>,
     outputs: Outputs<V::Scalar>,
-) -> usize {
+) {
     let width = bundle.sliding.width();
     let mut at = 0;
     // SAFETY: channels are below `width`; the rest is the caller's word.
@@ -145,7 +197,6 @@ unsafe fn channels_of<V: Vector, const PIXELS: usize, const MOST: usize>(
             };
         }
     }
-    PIXELS
 }
 
 /// Sums up `WIDTH` channels, from `at` on, of `PIXELS` outputs. Returns how many channels these were.
@@ -254,7 +305,7 @@ struct Output {
 /// As for [`convolve_active`], and there must be so many channels.
 #[inline(always)]
 unsafe fn sum_active<V: Vector, const WIDTH: usize>(
-    Bundle { sliding, bias, weights, values, targets }: Bundle<'_, V::Scalar>,
+    Bundle { sliding, bias, weights, values, targets, .. }: Bundle<'_, V::Scalar>,
     Output { down, across, first, at, keys, starts }: Output,
 ) -> usize {
     let (channels, width) = (sliding.input[2], sliding.width());

@@ -110,10 +110,13 @@ pub trait Element: Copy + 'static {
     /// If they are not equally many numbers, or planes do not divide them.
     fn interleave_planes(planes: &[Self], channels: usize, to: &mut [Self]);
 
-    /// [`Element::convolve_values`] of a bundle: of as many images as [`Element::lanes`], numbers of a neuron side by side.
+    /// [`Element::convolve_values`] of a bundle: of as many images as [`Element::lanes`], numbers of a neuron side by side. `starts`
+    /// has how many spikes, values other than zero, of all images there are before each pixel, and behind the last, if that is
+    /// known: outputs that see none of them are what they begin at. Returns how many multiply-adds of each image that saves.
     ///
     /// # Panics
-    /// If targets, bias, weights or values have other sizes than `sliding`, those of the images times the lanes.
+    /// If targets, bias, weights or values have other sizes than `sliding`, those of the images times the lanes, or `starts` has not
+    /// one element more than there are pixels.
     fn convolve_bundle(
         level: Level,
         sliding: &Sliding,
@@ -121,7 +124,8 @@ pub trait Element: Copy + 'static {
         bias: Option<&[Self]>,
         weights: &[Self],
         values: &[Self],
-    );
+        starts: Option<&[u32]>,
+    ) -> u64;
 
     /// The same of the neurons that spike in any image alone, to the same sums.
     ///
@@ -628,7 +632,7 @@ macro_rules! compile {
             /// # Safety
             /// As for [`bundles::convolve`].
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn convolve_bundle(bundle: Bundle<'_, $scalar>) {
+            pub(super) unsafe fn convolve_bundle(bundle: Bundle<'_, $scalar>) -> u64 {
                 // SAFETY: the caller's word.
                 unsafe { bundles::convolve::<$vector>(bundle) }
             }
@@ -945,7 +949,7 @@ fn bundle<'a, T>(
     check_sizes(sliding, targets.len() / lanes, weights.len());
     assert!(targets.len().is_multiple_of(lanes), "every target exists in every image");
     let (targets, weights, values) = (targets.as_mut_ptr(), weights.as_ptr(), values.as_ptr());
-    Bundle { sliding, targets, bias: bias.map(<[T]>::as_ptr), weights, values }
+    Bundle { sliding, targets, bias: bias.map(<[T]>::as_ptr), weights, values, starts: None }
 }
 
 /// The smallest and the largest number that a kernel leaves in registers.
@@ -1044,9 +1048,13 @@ macro_rules! element {
                 bias: Option<&[Self]>,
                 weights: &[Self],
                 values: &[Self],
-            ) {
+                starts: Option<&[u32]>,
+            ) -> u64 {
+                let pixels = sliding.pixels();
+                assert!(starts.is_none_or(|starts| starts.len() == pixels + 1), "every pixel's spikes begin somewhere");
                 let bundle = bundle(Self::lanes(level), sliding, targets, bias, weights, values);
-                element!(@ level, $levels, convolve_bundle(bundle));
+                let bundle = Bundle { starts: starts.map(<[u32]>::as_ptr), ..bundle };
+                element!(@ level, $levels, convolve_bundle(bundle))
             }
 
             fn convolve_active(

@@ -32,7 +32,7 @@ fn convolution<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs, groups]: 
         let start = some(sliding.targets() * lanes);
         for bias in [None, Some(bias.as_slice())] {
             let mut bundle = start.clone();
-            T::convolve_bundle(level, &sliding, &mut bundle, bias, &weights, &values);
+            T::convolve_bundle(level, &sliding, &mut bundle, bias, &weights, &values, None);
             for image in 0..lanes {
                 let exact = |numbers: &[T], of: fn(f64) -> f64| -> Vec<f64> {
                     numbers.iter().map(|x| of(x.to_f64())).collect()
@@ -111,14 +111,59 @@ fn active<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs]: [usize; 2], n
         for bias in [None, Some(bias.as_slice())] {
             let [mut sums, mut all] = [start.clone(), start.clone()];
             T::convolve_active(level, &sliding, &mut sums, bias, &weights, &values, &active);
-            T::convolve_bundle(level, &sliding, &mut all, bias, &weights, &values);
+            T::convolve_bundle(level, &sliding, &mut all, bias, &weights, &values, None);
             assert_eq!(sums, all, "{level}: what is silent adds nothing");
+        }
+    }
+}
+
+/// Of images in which some pixels are silent.
+fn silent<T: Float>([rows, columns]: [Axis; 2], [inputs, outputs, groups]: [usize; 3], numbers: &[f64]) {
+    let (channels, targets) = (inputs * groups, outputs * groups);
+    let (kernel, dilation) = ([rows.kernel, columns.kernel], [rows.dilation, columns.dilation]);
+    let image = [rows.input, columns.input, channels];
+    let sliding = Sliding::new(image, targets, groups, kernel, dilation, rows.taps(), columns.taps());
+    let taps = |axis: Axis| axis.taps().iter().map(|taps| taps.count).sum::<usize>();
+    let all = (taps(rows) * taps(columns) * channels * outputs) as u64;
+    let mut next = numbers.iter().copied().cycle();
+    let mut some = |count: usize| -> Vec<T> { (0..count).map(|_| T::from_f64(next.next().unwrap())).collect() };
+    let weights = some(kernel[0] * kernel[1] * channels * outputs);
+    let bias = some(targets);
+    for (level, below) in Level::available().into_iter().flat_map(|level| [-2.0, 0.3, 2.0].map(|below| (level, below)))
+    {
+        let lanes = T::lanes(level);
+        let (mut values, start) = (some(sliding.inputs() * lanes), some(sliding.targets() * lanes));
+        let pixels = rows.input * columns.input;
+        for (pixel, share) in values.chunks_exact_mut(channels * lanes).zip(some(pixels)) {
+            if share.to_f64() < below {
+                pixel.fill(T::from_f64(-1.0));
+            }
+        }
+        let (mut starts, mut spikes) = (vec![0; pixels + 1], vec![0; lanes]);
+        let counts = BundleCounts { starts: &mut starts, spikes: &mut spikes, active: None };
+        T::rectify_bundle(level, &mut values, channels, [0.0, 1.0].map(T::from_f64), counts);
+        for bias in [None, Some(bias.as_slice())] {
+            let [mut known, mut unknown] = [start.clone(), start.clone()];
+            assert_eq!(T::convolve_bundle(level, &sliding, &mut unknown, bias, &weights, &values, None), 0);
+            let saved = T::convolve_bundle(level, &sliding, &mut known, bias, &weights, &values, Some(&starts));
+            assert_eq!(known, unknown, "{level}: what is silent adds nothing");
+            assert!(saved <= all && (starts[pixels] > 0 || saved == all), "{level}: {saved} of {all}");
         }
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn silent_pixels_add_nothing(
+        (rows, columns) in (axes(), axes()),
+        (inputs, outputs, groups) in (1usize..4, 1usize..20, prop_oneof![3 => 1usize..2, 1 => 2usize..4]),
+        numbers in prop::collection::vec(-1.0f64..1.0, 500..600),
+    ) {
+        silent::<f32>([rows, columns], [inputs, outputs, groups], &numbers);
+        silent::<f64>([rows, columns], [inputs, outputs, groups], &numbers);
+    }
 
     #[test]
     fn silent_neurons_add_nothing(
@@ -176,7 +221,7 @@ fn pixel() -> Sliding {
 fn missing_images_are_refused() {
     let level = Level::best();
     let lanes = f32::lanes(level);
-    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes], None, &[1.0], &vec![0.0; lanes - 1]);
+    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes], None, &[1.0], &vec![0.0; lanes - 1], None);
 }
 
 #[test]
@@ -184,7 +229,15 @@ fn missing_images_are_refused() {
 fn uneven_targets_are_refused() {
     let level = Level::best();
     let lanes = f32::lanes(level);
-    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes + 1], None, &[1.0], &vec![0.0; lanes]);
+    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes + 1], None, &[1.0], &vec![0.0; lanes], None);
+}
+
+#[test]
+#[should_panic(expected = "every pixel's spikes begin somewhere")]
+fn missing_counts_of_spikes_are_refused() {
+    let level = Level::best();
+    let lanes = f32::lanes(level);
+    f32::convolve_bundle(level, &pixel(), &mut vec![0.0; lanes], None, &[1.0], &vec![0.0; lanes], Some(&[0]));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::network::{NOWHERE, Network, Population, Stage};
 use crate::neuron::{Neuron, Timing};
 use crate::real::{Real, in_precision};
 use crate::record::Counts;
-use crate::synapse::{Path, PoolScratch, Projection, Sums};
+use crate::synapse::{ImageBundle, Path, PoolScratch, Projection, Sums};
 use firstspike_simd::{Active, BundleCounts};
 
 /// Bytes of a population in all images of a bundle, at most: what a second-level cache holds.
@@ -181,13 +181,14 @@ impl<T: Real> Bundle<T> {
                 let mut sums = Sums::begin_bundle(out, bias, *shape, lanes);
                 for projection in projections {
                     let Signals { starts, active, .. } = &done[projection.source()];
-                    let inputs = (values(projection.source()), active.as_ref());
-                    let path = projection.gather_bundle(level, inputs, &mut sums, lanes, &mut self.scratch);
-                    let added = match (path, active) {
-                        (Path::Events, Some(active)) => projection.events_before(active.starts()),
-                        _ => projection.connections(),
+                    let images = ImageBundle {
+                        values: values(projection.source()),
+                        starts: (!starts.is_empty()).then_some(starts.as_slice()),
+                        active: active.as_ref(),
                     };
-                    counts.operations += added * lanes as u64;
+                    let (path, operations) =
+                        projection.gather_bundle(level, images, &mut sums, lanes, &mut self.scratch);
+                    counts.operations += operations * lanes as u64;
                     if !starts.is_empty() {
                         counts.synaptic_events += projection.events_before(starts);
                         counts.dense += if path == Path::Dense { lanes as u64 } else { 0 };

@@ -5,9 +5,9 @@ use crate::bands::Bands;
 use crate::real::Real;
 use crate::shape::{Geometry, Shape};
 use crate::signal::SpikeList;
-use crate::synapse::{BandScratch, ConvolutionScratch, Path, Paths, Sums};
+use crate::synapse::{BandScratch, ConvolutionScratch, ImageBundle, Path, Paths, Sums};
 use crate::weights::RawWeights;
-use firstspike_simd::{Active, Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
+use firstspike_simd::{Level, Listed, Reach, Sliding, Spreading, Stamps, Taps, Winograd};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -494,28 +494,28 @@ impl<T: Real> Conv2d<T> {
         share * 1.1 * dense + 15.0 * rows / lanes < dense
     }
 
-    /// Adds one value per neuron up, in several images at once.
+    /// Adds one value per neuron up, in several images at once. See [`Projection::gather_bundle`](super::Projection::gather_bundle).
     pub(super) fn gather_bundle(
         &self,
         level: Level,
-        values: &[T],
-        active: Option<&Active>,
+        ImageBundle { values, starts, active }: ImageBundle<'_, T>,
         sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
-    ) -> Path {
+    ) -> (Path, u64) {
         let (sums, bias) = sums.parts();
         if let Some(active) = active.filter(|active| self.sparse_bundle(active.len())) {
             T::convolve_active(level, &self.sliding, sums, bias, &self.weights, values, active);
-            return Path::Events;
+            return (Path::Events, 0);
         }
-        match &self.tiled {
+        let left_out = match &self.tiled {
             Some(tiled) if self.bundled.way == Way::Winograd => {
                 let (packed, tiles) = (tiled.packed(&self.weights), &mut scratch.of_all().tiles);
                 T::convolve_bundle_tiles(level, &tiled.winograd, sums, bias, packed, values, tiles);
+                0
             }
-            _ => T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values),
-        }
-        Path::Dense
+            _ => T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values, starts),
+        };
+        (Path::Dense, left_out)
     }
 
     /// Cycles of a way that there is, for so many spikes.

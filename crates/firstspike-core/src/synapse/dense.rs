@@ -4,9 +4,9 @@ use crate::aligned::Aligned;
 use crate::real::Real;
 use crate::shape::{Shape, is_permutation};
 use crate::signal::SpikeList;
-use crate::synapse::{Path, Sums};
+use crate::synapse::{ImageBundle, Path, Sums};
 use crate::weights::RawWeights;
-use firstspike_simd::{Active, Level, Sliding, Taps};
+use firstspike_simd::{Level, Sliding, Taps};
 
 /// A matrix of weights, one row of targets per presynaptic neuron.
 #[derive(Clone, Debug)]
@@ -85,13 +85,12 @@ impl<T: Real> Dense<T> {
     pub(super) fn gather_bundle(
         &self,
         level: Level,
-        values: &[T],
-        active: Option<&Active>,
+        ImageBundle { values, active, .. }: ImageBundle<'_, T>,
         sums: &mut Sums<'_, T>,
     ) -> Path {
         let (sums, bias) = sums.parts();
         let Some(active) = active else {
-            T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values);
+            T::convolve_bundle(level, &self.sliding, sums, bias, &self.weights, values, None);
             return Path::Dense;
         };
         T::convolve_active(level, &self.sliding, sums, bias, &self.weights, values, active);

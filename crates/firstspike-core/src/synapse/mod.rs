@@ -142,22 +142,21 @@ impl<T: Real> Synapse<T> {
         }
     }
 
-    /// Adds one value per neuron up, in several images at once.
+    /// Adds one value per neuron up, in several images at once. See [`Projection::gather_bundle`].
     fn gather_bundle(
         &self,
         level: Level,
-        values: &[T],
-        active: Option<&Active>,
+        images: ImageBundle<'_, T>,
         sums: &mut Sums<'_, T>,
         scratch: &mut ConvolutionScratch<T>,
-    ) -> Path {
+    ) -> (Path, u64) {
         match self {
-            Self::Dense(dense) => return dense.gather_bundle(level, values, active, sums),
-            Self::Conv2d(conv) => return conv.gather_bundle(level, values, active, sums, scratch),
+            Self::Dense(dense) => return (dense.gather_bundle(level, images, sums), 0),
+            Self::Conv2d(conv) => return conv.gather_bundle(level, images, sums, scratch),
             // Numbers side by side are as good as those of one image.
-            Self::Identity(_) => self.gather_values(level, values, sums, scratch),
+            Self::Identity(_) => self.gather_values(level, images.values, sums, scratch),
         }
-        Path::Dense
+        (Path::Dense, 0)
     }
 
     /// On one axis: the output indices that input index `input` reaches. A dense synapse has one pixel of outputs.
@@ -177,6 +176,17 @@ impl<T: Real> Synapse<T> {
             Self::Identity(_) => 1,
         }
     }
+}
+
+/// What a population hands on in several images at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ImageBundle<'a, T> {
+    /// Values of a neuron in all images lie side by side.
+    pub values: &'a [T],
+    /// How many spikes of all images there are before each pixel, and behind the last, if neurons spike.
+    pub starts: Option<&'a [u32]>,
+    /// Neurons that spike in any image, if that is known.
+    pub active: Option<&'a Active>,
 }
 
 /// Which ways spikes may take to their targets.
@@ -494,23 +504,29 @@ impl<T: Real> Projection<T> {
             }
     }
 
-    /// The same in several images at once, numbers of a neuron side by side; `active` are those that spike in any image, if
-    /// that is known. Returns whether others were added up too.
+    /// The same in several images at once. Returns whether neurons were added up that are silent in all, and the multiply-adds of
+    /// each image.
     pub(crate) fn gather_bundle(
         &self,
         level: Level,
-        (values, active): (&[T], Option<&Active>),
+        images: ImageBundle<'_, T>,
         sums: &mut Sums<'_, T>,
-        images: usize,
+        count: usize,
         scratch: &mut PoolScratch<T>,
-    ) -> Path {
+    ) -> (Path, u64) {
         let PoolScratch { values: pooled, convolution, .. } = scratch;
-        if let Some(pool) = &self.pool {
-            pool.pool_values(values, images, pooled);
-            self.synapse.gather_bundle(level, pooled, None, sums, convolution)
+        let images = if let Some(pool) = &self.pool {
+            pool.pool_values(images.values, count, pooled);
+            ImageBundle { values: pooled, starts: None, active: None }
         } else {
-            self.synapse.gather_bundle(level, values, active, sums, convolution)
-        }
+            images
+        };
+        let (path, left_out) = self.synapse.gather_bundle(level, images, sums, convolution);
+        let operations = match (path, images.active) {
+            (Path::Events, Some(active)) => self.events_before(active.starts()),
+            _ => self.connections() - left_out,
+        };
+        (path, operations)
     }
 
     /// Cycles for each image of a bundle: a model.
