@@ -2,7 +2,7 @@
 //! a register for each neuron: no channel is too many or too few for a register, and a weight serves all images.
 
 use crate::compression::Clip;
-use crate::convolution::{Sliding, Taps};
+use crate::sliding::{Sliding, Taps};
 use crate::vector::{Vector, own_register};
 use std::ops::Range;
 

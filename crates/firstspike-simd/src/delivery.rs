@@ -3,8 +3,7 @@
 
 use crate::gates::Number;
 use crate::grid::NOTHING;
-use crate::kernels::MOST_LANES;
-use crate::vector::{Vector, own_register};
+use crate::vector::{MOST_LANES, Vector, own_register};
 use std::ops::Range;
 
 /// Spikes of a population: a bit for each neuron and step.

@@ -1,7 +1,7 @@
 //! Depthwise convolutions: every channel has a kernel of its own, so a register of channels is multiplied by one of weights.
 
-use crate::convolution::{Sliding, Taps, load, store};
-use crate::vector::Vector;
+use crate::sliding::{Sliding, Taps};
+use crate::vector::{Vector, load, store};
 
 /// Channels of output pixels.
 #[derive(Clone, Copy)]

@@ -4,8 +4,7 @@
 //! Whether a step spikes is a 0 or a 1 that everything is multiplied by. Such a product is exact, so that it makes no
 //! difference whether it is rounded before a sum: all levels round alike.
 
-use crate::kernels::MOST_LANES;
-use crate::vector::Vector;
+use crate::vector::{MOST_LANES, Vector};
 
 /// Steps that a kernel can run: a pattern is summed up as a number, which is exact up to 24 bits in `f32`.
 pub const MOST_STEPS: usize = 24;

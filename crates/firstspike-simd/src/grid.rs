@@ -2,8 +2,7 @@
 //! become patterns of bits.
 
 use crate::gates::Number;
-use crate::kernels::MOST_LANES;
-use crate::vector::Vector;
+use crate::vector::{MOST_LANES, Vector};
 
 /// No row of arrivals.
 pub const NOTHING: u32 = u32::MAX;

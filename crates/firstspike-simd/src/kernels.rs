@@ -2,17 +2,18 @@
 
 use crate::bundles::{self, Active, Bundle, BundleCounts, Counted};
 use crate::compression::{self, Clip};
-use crate::convolution::{self, Sliding, Spikes};
+use crate::convolution::{self, Spikes};
 use crate::delivery::{self, Fans, Raster};
 use crate::gates::{self, Circuit, FewSpikes, Found, MOST_STEPS, Patterns};
 use crate::grid::{self, Grid, GridCounts, Integrators, Marks};
 use crate::interleave;
 use crate::level::{Isa, Level};
 use crate::pooling::{self, Pooling};
+use crate::sliding::Sliding;
 use crate::spreading::{self, SpreadScratch, Spreading};
 use crate::stamps::{self, Stamps};
 use crate::vector::plain::Plain;
-use crate::vector::{Vector, own_register};
+use crate::vector::{MOST_LANES, Vector, own_register};
 use crate::winograd::{self, Winograd};
 
 #[cfg(target_arch = "aarch64")]
@@ -917,9 +918,6 @@ macro_rules! dispatch {
         }
     };
 }
-
-/// Lanes of the widest registers.
-pub(crate) const MOST_LANES: usize = 16;
 
 /// So many numbers of `memory`, which grows where it is too short, from the beginning of a line of the cache on.
 fn of_lines<T: Copy>(memory: &mut Vec<T>, count: usize, zero: T) -> &mut [T] {

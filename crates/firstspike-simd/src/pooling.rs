@@ -1,7 +1,7 @@
 //! Maximum over windows of each channel, or minimum.
 
-use crate::convolution::{Sliding, Taps, load, store};
-use crate::vector::Vector;
+use crate::sliding::{Sliding, Taps};
+use crate::vector::{Vector, load, store};
 
 /// Outputs side by side that are pooled together where there are few channels.
 const PIXELS: usize = 4;

@@ -3,7 +3,8 @@
 //! one loop for each pixel, not one for each row of taps. Sums that are not complete at the end of a row of pixels lie side by
 //! side, with margins, so that pixels at the border are like all others.
 
-use crate::convolution::{PART, Spikes};
+use crate::convolution::Spikes;
+use crate::sliding::PART;
 use crate::vector::{Vector, own_register};
 use std::ops::Range;
 use std::sync::Arc;

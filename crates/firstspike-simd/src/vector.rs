@@ -6,6 +6,9 @@ pub(crate) mod plain;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
+/// Lanes of the widest registers.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// Brings what lies at an address, whatever it is, near to the processor: to the second level of its cache.
 #[inline(always)]
 pub(crate) fn prefetch<T>(from: *const T) {
@@ -162,4 +165,45 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// See the trait; `found` must be writable for [`Vector::LANES`] elements.
     unsafe fn compress_integers(self, mask: u32, found: *mut u32);
+}
+
+/// Loads register `k` of `WIDTH`.
+///
+/// # Safety
+/// As for [`Vector::load`] and [`Vector::load_first`].
+#[inline(always)]
+pub(crate) unsafe fn load<V: Vector, const WIDTH: usize, const TAIL: bool>(
+    from: *const V::Scalar,
+    k: usize,
+    tail: usize,
+) -> V {
+    // SAFETY: the caller's word.
+    unsafe {
+        if TAIL && k == WIDTH - 1 {
+            V::load_first(from.add(k * V::LANES), tail)
+        } else {
+            V::load(from.add(k * V::LANES))
+        }
+    }
+}
+
+/// Stores register `k` of `WIDTH`.
+///
+/// # Safety
+/// As for [`Vector::store`] and [`Vector::store_first`].
+#[inline(always)]
+pub(crate) unsafe fn store<V: Vector, const WIDTH: usize, const TAIL: bool>(
+    sum: V,
+    to: *mut V::Scalar,
+    k: usize,
+    tail: usize,
+) {
+    // SAFETY: the caller's word.
+    unsafe {
+        if TAIL && k == WIDTH - 1 {
+            sum.store_first(to.add(k * V::LANES), tail);
+        } else {
+            sum.store(to.add(k * V::LANES));
+        }
+    }
 }
