@@ -36,7 +36,7 @@ interface SparsityPoint {
 const DEFAULT_NETWORKS = ['digits-bn', 'quartz-convnet', 'vgg-sparse', 'cifar_base'];
 
 /** Shares of the image and of each layer that are kept. */
-const KEPT = [1, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0];
+const KEPT = [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0];
 
 /** A bias with which no neuron spikes. */
 const SILENCING = -1e6;
