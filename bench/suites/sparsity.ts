@@ -47,6 +47,9 @@ const GOAL = 0.98;
 /** Images of one call. */
 const IMAGES = 64;
 
+/** Turns of a round: they are short, so that slow phases of a machine meet all sparsities. */
+const TURNS = 8;
+
 /** Measures networks one after another. */
 export async function benchSparsity({ networks, ...duration }: SuiteOptions): Promise<Outcome> {
   const results: SparsityResult[] = [];
@@ -81,7 +84,7 @@ async function sweepSparsity(files: NetworkFiles, duration: Duration): Promise<S
       least[i] = Math.min(least[i], seconds);
     },
   }));
-  await measureRounds(files.name, cases, duration);
+  await measureRounds(files.name, cases, { rounds: TURNS * duration.rounds, seconds: duration.seconds / TURNS });
   const points = await Promise.all(
     sparse.map(async ({ network, batch }, i): Promise<SparsityPoint> => {
       const { counters } = await network.run(batch, { dense: false });
