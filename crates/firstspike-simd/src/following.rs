@@ -36,8 +36,8 @@ impl Followers {
         }
     }
 
-    /// Takes the next 64 steps (of [`MOST_FOLLOWED`] at most) of the neurons of all windows, a bit for each step and the first neuron of all windows first, and
-    /// writes those in which followers spike.
+    /// Takes the next 64 steps (of [`MOST_FOLLOWED`] at most) of the neurons of all windows, a bit for each step and the first
+    /// neuron of all windows first, and writes those in which followers spike.
     ///
     /// # Panics
     /// If there are others than when they began.

@@ -555,25 +555,18 @@ unsafe fn add_scaled_rows<V: Vector>(targets: *mut V::Scalar, weights: *const V:
 
 /// Calls a kernel with the kind of [`Clip`] that a range takes.
 macro_rules! clipped {
+    (@ $signed:literal, $bounded:literal, $vector:ty, $range:expr, |$clip:ident| $kernel:expr) => {{
+        let $clip = Clip::<$vector, $signed, $bounded>::to($range);
+        $kernel
+    }};
     ($vector:ty, $range:expr, |$clip:ident| $kernel:expr) => {{
         let [least, most] = $range;
-        match (least < 0.0, most.is_finite() || (least < 0.0 && least.is_finite())) {
-            (false, false) => {
-                let $clip = Clip::<$vector, false, false>::to($range);
-                $kernel
-            }
-            (false, true) => {
-                let $clip = Clip::<$vector, false, true>::to($range);
-                $kernel
-            }
-            (true, false) => {
-                let $clip = Clip::<$vector, true, false>::to($range);
-                $kernel
-            }
-            (true, true) => {
-                let $clip = Clip::<$vector, true, true>::to($range);
-                $kernel
-            }
+        let signed = least < 0.0;
+        match (signed, most.is_finite() || (signed && least.is_finite())) {
+            (false, false) => clipped!(@ false, false, $vector, $range, |$clip| $kernel),
+            (false, true) => clipped!(@ false, true, $vector, $range, |$clip| $kernel),
+            (true, false) => clipped!(@ true, false, $vector, $range, |$clip| $kernel),
+            (true, true) => clipped!(@ true, true, $vector, $range, |$clip| $kernel),
         }
     }};
 }

@@ -265,7 +265,7 @@ impl<T: Real> Workspace<T> {
                 let from = rasters(&self.signals[*source]);
                 match network.timing(index) {
                     Some(Timing::Grid(_)) => pool.race_at_once(from, &mut raster, &mut self.awaited),
-                    _ => pool.follow_at_once(network.level(), from, &mut raster, &mut self.windows),
+                    _ => pool.follow_at_once(network.level(), from, &mut raster, &mut self.following),
                 }
             }
             Stage::Concat { sources } => {

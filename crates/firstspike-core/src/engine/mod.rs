@@ -16,7 +16,7 @@ use crate::neuron::{Amos, FewSpike, QuartzState, Scale, Timing, Window};
 use crate::real::{Real, in_precision};
 use crate::record::{Counts, Exits, Record};
 use crate::signal::Signal;
-use crate::synapse::{Paths, PoolScratch, PoolState, Windows};
+use crate::synapse::{Following, Paths, PoolScratch, PoolState};
 pub(crate) use abreast::Abreast;
 use alpha::AlphaState;
 use at_once::Arrivals;
@@ -70,7 +70,7 @@ pub struct Workspace<T> {
     pool_states: Vec<PoolState<T>>,
     /// Spikes that each pooling neuron waits for.
     awaited: Vec<u32>,
-    windows: Windows,
+    following: Following,
     alpha: AlphaState<T>,
     quartz: QuartzState<T>,
     arrivals: Arrivals<T>,
@@ -109,7 +109,7 @@ impl<T: Real> Workspace<T> {
             lane_potentials: vec![Vec::new(); count],
             pool_states: Vec::new(),
             awaited: Vec::new(),
-            windows: Windows::default(),
+            following: Following::default(),
             alpha: AlphaState::default(),
             quartz: QuartzState::default(),
             arrivals: Arrivals::default(),

@@ -47,11 +47,11 @@ pub(crate) struct PoolSums<T> {
     passed: Vec<T>,
 }
 
-/// Memory for windows whose leaders are followed in all steps at once.
+/// Memory to follow the leaders of windows in all steps at once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Windows {
+pub(crate) struct Following {
     followers: Followers,
-    /// Those of the neurons of some windows, the first of all windows first.
+    /// Patterns of the neurons of some windows, the first of all windows first.
     patterns: Vec<u64>,
 }
 
@@ -233,7 +233,7 @@ impl MaxPool {
         level: Level,
         from: &Raster<T>,
         to: &mut Raster<T>,
-        Windows { followers, patterns }: &mut Windows,
+        Following { followers, patterns }: &mut Following,
     ) {
         let channels = self.geometry.input.channels;
         to.worth.clone_from(&from.worth);

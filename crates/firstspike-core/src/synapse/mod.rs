@@ -17,7 +17,7 @@ pub use conv2d::Conv2d;
 pub use dense::Dense;
 pub(crate) use fan::Fan;
 pub use max_pool::MaxPool;
-pub(crate) use max_pool::{PoolState, PoolSums, Windows};
+pub(crate) use max_pool::{Following, PoolState, PoolSums};
 pub(crate) use sums::{Outlet, Sums};
 
 use crate::disturbance::WeightDisturbance;
