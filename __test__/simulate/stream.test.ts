@@ -165,6 +165,52 @@ describe('a slow source', () => {
   });
 });
 
+describe('results asked for before others came', () => {
+  test('come in the order of the calls, and then the end', async () => {
+    const stream = network.stream([part(0, 2), single(2)], { batch: 2 });
+    const calls = Array.from({ length: 5 }, () => stream.next());
+    const results = await Promise.all(calls);
+    expect(results.map(({ done }) => done)).toEqual([false, false, false, true, true]);
+    expect(results.map(({ value }) => value?.index)).toEqual([0, 1, 2, undefined, undefined]);
+  });
+
+  test('come before the end that was asked for behind them', async () => {
+    const { images, seen } = watched();
+    const stream = network.stream(images, { batch: 3 });
+    const [first, second, end, behind] = await Promise.all([
+      stream.next(),
+      stream.next(),
+      stream.return('enough'),
+      stream.next(),
+    ]);
+    expect([first.value, second.value]).toMatchObject([{ index: 0 }, { index: 1 }]);
+    expect([end, behind]).toEqual([
+      { done: true, value: 'enough' },
+      { done: true, value: undefined },
+    ]);
+    expect(seen.closed).toBe(true);
+  });
+
+  test('come before an error that is thrown into the stream, which ends it', async () => {
+    const { images, seen } = watched();
+    const stream = network.stream(images, { batch: 3 });
+    const failure = new Error('enough');
+    const first = stream.next();
+    await expect(stream.throw(failure)).rejects.toBe(failure);
+    expect((await first).value).toMatchObject({ index: 0 });
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(seen.closed).toBe(true);
+  });
+});
+
+test('a stream that is disposed of ends the source', async () => {
+  const { images, seen } = watched();
+  const stream = network.stream(images, { batch: 3 });
+  await stream.next();
+  await (stream as AsyncGenerator & AsyncDisposable)[Symbol.asyncDispose]();
+  expect(seen.closed).toBe(true);
+});
+
 test('ending the iteration early ends the source', async () => {
   const { images, seen } = watched();
   for await (const { index } of network.stream(images, { concurrency: 3 })) if (index === 4) break;

@@ -3,6 +3,7 @@
 import { elements, type Shape } from '../graph/graph.js';
 import { checkCount } from './check.js';
 import { type ImageSource, type Images, imageBatches } from './images.js';
+import { type Elements, OneByOne } from './one-by-one.js';
 import type { Answers, RunOptions } from './run.js';
 import { Sequence } from './sequence.js';
 import { orAborted } from './task.js';
@@ -35,11 +36,20 @@ interface Runner {
 }
 
 /** See `SpikingNetwork.stream`. */
-export async function* streamImages(
+export function streamImages(
   network: Runner,
   source: ImageSource,
   options: StreamOptions,
-): AsyncGenerator<StreamResult> {
+): AsyncGenerator<StreamResult, undefined, void> {
+  return new OneByOne(streamBatches(network, source, options));
+}
+
+/** The results of batches, each when its images have run. */
+async function* streamBatches(
+  network: Runner,
+  source: ImageSource,
+  options: StreamOptions,
+): AsyncGenerator<Elements<StreamResult>> {
   const { concurrency = 2, batch = 1, sequence = new Sequence(), ...run } = options;
   checkCount('concurrency', concurrency, 1);
   checkCount('batch', batch, 1);
@@ -49,7 +59,7 @@ export async function* streamImages(
   // Once for all batches: a new object that begins with a spread would outlive young garbage.
   const settings = { ...run, sequence, signal };
   const underway: Promise<Answers>[] = [];
-  let index = 0;
+  let first = 0;
   const batches = imageBatches(source, network.inputShape, { size: batch, signal });
   let next: Promise<IteratorResult<Images>> | undefined;
   let ended = false;
@@ -64,11 +74,8 @@ export async function* streamImages(
       ]);
       if ('labels' in arrived) {
         underway.shift();
-        const { labels, logits, imageSpikes } = arrived;
-        for (let i = 0; i < labels.length; i++) {
-          const own = logits.data.slice(i * classes, (i + 1) * classes);
-          yield { index: index++, label: labels[i], logits: own, spikes: imageSpikes[i] };
-        }
+        yield resultsOf(arrived, first, classes);
+        first += arrived.labels.length;
         continue;
       }
       next = undefined;
@@ -88,4 +95,16 @@ export async function* streamImages(
     if (!next) await closed;
     next?.catch(() => {});
   }
+}
+
+/** The result of each image of a batch whose first image has a place in the stream. */
+function resultsOf({ labels, logits, imageSpikes }: Answers, first: number, classes: number): Elements<StreamResult> {
+  let image = 0;
+  return () => {
+    if (image === labels.length) return undefined;
+    const own = logits.data.slice(image * classes, (image + 1) * classes);
+    const result = { index: first + image, label: labels[image], logits: own, spikes: imageSpikes[image] };
+    image++;
+    return result;
+  };
 }
