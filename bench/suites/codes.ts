@@ -72,11 +72,11 @@ const CONTENDERS: Readonly<Record<string, readonly Contender[]>> = {
   resnet20: [FS, AMOS],
 };
 
-/** Images of one call: so many that it takes some milliseconds, and wakes threads rarely. */
-const [FEWEST, MOST] = [128, 1024];
-
-/** How long a call takes with one thread, about, in seconds. */
+/** How long a call takes with one thread, about, in seconds: threads are woken rarely, and quiet phases of a machine are longer. */
 const CALL = 0.005;
+
+/** Images of one call: whole bundles for two threads, as many times as take so long. */
+const [FEWEST, MOST] = [32, 1024];
 
 /** Measures networks one after another. */
 export async function benchCodes({ networks, threads, ...duration }: SuiteOptions): Promise<Outcome> {
@@ -100,10 +100,11 @@ async function measureCodes(
     const network = await convert(graph, { ...code, calibration });
     // The first run packs weights.
     await network.run(few, run);
-    const { counters, seconds } = await network.run(few, { ...run, threads: 1 });
-    const synapticEvents = total(counters, 'synapticEvents') / FEWEST;
-    const own = firstImages(images, Math.round(Math.min(Math.max(CALL / seconds, 1) * FEWEST, MOST)));
+    const { seconds } = await network.run(few, { ...run, threads: 1 });
+    const own = firstImages(images, Math.min(Math.max(Math.round(CALL / seconds), 1) * FEWEST, MOST));
     const [batch] = own.shape;
+    const { counters } = await network.run(own, run);
+    const synapticEvents = total(counters, 'synapticEvents') / batch;
     for (const count of threads) {
       const kernelSeconds: number[] = [];
       cases.push({

@@ -101,6 +101,31 @@ fn spikes_in(signal: &Signal<f64>, step: usize) -> Vec<(u32, f64)> {
     }
 }
 
+/// Neurons on a grid, and the windows of 2x2 that they are pooled in.
+const POOLED: [Shape; 2] = [Shape { height: 4, width: 4, channels: 2 }, Shape { height: 3, width: 3, channels: 2 }];
+
+/// Neurons with thresholds of 1 and 0.75, each with a pixel of its own, poolings of these (a minimum in the second channel, if
+/// asked for) and the mean of what they send.
+fn pooled_network(steps: usize, minimum: bool, signed: bool) -> Network<f64> {
+    let [image, pooled] = POOLED;
+    let presentation = Presentation { steps, from: 0 };
+    let threshold = vec![1.0, 0.75];
+    let model = IntegrateAndFire { presentation, threshold, initial: 0.5, signed, keep: false };
+    let geometry =
+        Geometry { input: image, output: pooled, kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
+    let pool = MaxPool::new(geometry, minimum.then(|| vec![false, true])).unwrap();
+    let same = Projection::new(0, None, Synapse::Identity(image)).unwrap();
+    let mean = Mean { presentation, activation: READOUT, synapse: None, keep: false };
+    let last = Projection::new(2, None, Synapse::Identity(pooled)).unwrap();
+    let populations = vec![
+        input(image, None),
+        neurons("neurons", image, vec![same], &[0.0; 2], Neuron::IntegrateAndFire(model)),
+        population("pool", pooled, Stage::MaxPool { source: 1, pool }),
+        neurons("readout", pooled, vec![last], &[0.0; 2], Neuron::Mean(mean)),
+    ];
+    Network::new(populations, Level::best()).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -246,26 +271,8 @@ proptest! {
         signed: bool,
     ) {
         let numbers = &mut Numbers(seed);
-        let (image, pooled) = (Shape::new(4, 4, 2), Shape::new(3, 3, 2));
-        let presentation = Presentation { steps, from: 0 };
-        let threshold = vec![1.0, 0.75];
-        let model = IntegrateAndFire { presentation, threshold, initial: 0.5, signed, keep: false };
-        let geometry =
-            Geometry { input: image, output: pooled, kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pad: [0, 0] };
-        let pool = MaxPool::new(geometry, minimum.then(|| vec![false, true])).unwrap();
-        let same = Projection::new(0, None, Synapse::Identity(image)).unwrap();
-        let mean = Mean { presentation, activation: READOUT, synapse: None, keep: false };
-        let last = Projection::new(2, None, Synapse::Identity(pooled)).unwrap();
-        let network = Network::new(
-            vec![
-                input(image, None),
-                neurons("neurons", image, vec![same], &[0.0; 2], Neuron::IntegrateAndFire(model)),
-                population("pool", pooled, Stage::MaxPool { source: 1, pool }),
-                neurons("readout", pooled, vec![last], &[0.0; 2], Neuron::Mean(mean)),
-            ],
-            Level::best(),
-        )
-        .unwrap();
+        let [image, pooled] = POOLED;
+        let network = pooled_network(steps, minimum, signed);
         let pixels = quarters(numbers, image.len());
         let mut sent = Vec::new();
         for engine in ENGINES {
@@ -288,6 +295,30 @@ proptest! {
             sent.push(space.output().to_vec());
         }
         prop_assert_eq!(&sent[0], &sent[1]);
+    }
+}
+
+/// Spikes are counted in 16 bits where that is enough: neurons that spike in every step reach the largest number, and one
+/// beyond.
+#[test]
+fn poolings_of_very_many_steps_are_right() {
+    let [image, pooled] = POOLED;
+    // Two pixels are brighter than the others; seven of nine windows have one.
+    let bright = |pixel: usize| [5, 10].contains(&pixel);
+    let pixels: Vec<f64> = (0..image.len()).map(|key| if bright(key / 2) { 1.0 } else { 0.25 }).collect();
+    for steps in [32_767, 32_768, 40_000] {
+        let network = pooled_network(steps, false, false);
+        for engine in ENGINES {
+            let mut space = Workspace::new(&network);
+            space.run(&network, engine, &pixels);
+            let dim = |threshold: f64| (0.5 * threshold + 0.25 * steps as f64).div_euclid(threshold) * threshold;
+            for (key, &mean) in space.output().iter().enumerate() {
+                let threshold = [1.0, 0.75][key % 2];
+                let leader = if [2, 6].contains(&(key / 2)) { dim(threshold) } else { steps as f64 * threshold };
+                assert_eq!(mean, leader / steps as f64, "{steps} steps, {engine:?}, pooling neuron {key}");
+            }
+        }
+        assert_eq!(network.outputs(), pooled.len());
     }
 }
 
