@@ -73,7 +73,7 @@ const CONTENDERS: Readonly<Record<string, readonly Contender[]>> = {
 };
 
 /** How long a call takes with one thread, about, in seconds: threads are woken rarely, and quiet phases of a machine are longer. */
-const CALL = 0.005;
+const CALL = 0.01;
 
 /** Images of one call: whole bundles for two threads, as many times as take so long. */
 const [FEWEST, MOST] = [32, 1024];
